@@ -1,0 +1,1 @@
+// CMake wants a source for every library; the modules bring the objects.

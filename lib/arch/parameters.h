@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "arch/transformer_config.h"
+
+namespace llmops::arch {
+
+// What a weight is for; fixes its place in the flat buffer and whether weight decay applies.
+enum class Role {
+  kTokenEmbedding,     // [V, C]
+  kPositionEmbedding,  // [max_positions, C]
+  kNorm1Weight,        // [C]
+  kNorm1Bias,
+  kQkvWeight,          // [(H + 2K) D, C]: rows of q, then k, then v
+  kQkvBias,
+  kOutWeight,          // [C, H D]
+  kOutBias,
+  kNorm2Weight,
+  kNorm2Bias,
+  kUpWeight,           // [F, C]; gated: [2F, C], gate rows then up rows
+  kUpBias,
+  kDownWeight,         // [C, F]
+  kDownBias,
+  kFinalNormWeight,
+  kFinalNormBias,
+  kHeadWeight,         // [V, C], absent when tied
+};
+
+// One tensor of the model as we keep it: row-major [out, in], q/k/v and gate/up fused.
+struct Parameter {
+  Role role;
+  int layer = -1;  // -1 outside the blocks
+  std::vector<std::int64_t> shape;
+  std::int64_t offset = 0;  // elements from the start of the flat buffer
+  std::int64_t size = 0;    // elements
+  bool decay = false;       // matrices and embeddings, not norms and biases
+  std::string name;         // ours, for logs: "layers.3.qkv.weight"
+};
+
+// The one order of the weights, decayed ones first and each group contiguous; offsets are multiples
+// of 16 elements and the gaps are zero.
+struct ParameterLayout {
+  std::vector<Parameter> parameters;
+  std::int64_t size = 0;        // elements of the flat buffer
+  std::int64_t decay_size = 0;  // the first decay_size elements decay
+  const Parameter* find(Role role, int layer = -1) const;
+};
+ParameterLayout parameter_layout(const TransformerConfig& config);
+
+// How one tensor of a Hugging Face model lies in ours: rows [row, row + rows) of the parameter,
+// transposed there when the family stores [in, out] (GPT-2's Conv1D).
+struct HfTensor {
+  std::string name;  // "model.layers.0.self_attn.q_proj.weight"
+  std::vector<std::int64_t> shape;
+  std::size_t parameter = 0;  // index into ParameterLayout::parameters
+  std::int64_t row = 0, rows = 0;
+  bool transposed = false;
+  bool zero = false;  // written as zeros: a bias transformers needs and we do not have
+};
+std::vector<HfTensor> hf_tensors(const TransformerConfig& config, const ParameterLayout& layout);
+
+}  // namespace llmops::arch

@@ -1,0 +1,101 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/exit_code.h"
+
+namespace llmops {
+
+// All durable file access goes through here, so that faults can be injected in one place. Paths
+// are UTF-8 bytes. Every function throws Error (kStorage for write failures, kUsage or the given
+// code for unreadable input) and never leaves a half-written file under its final name.
+
+// A named point where a test may make the process fail: LLMOPS_FAULT="name:k:kill|enospc|eio"
+// acts on the k-th passing of the point. Costs one branch when the variable is unset. Returns the
+// errno to inject, 0 for none; never returns for kill.
+int fault_point(const char* name);
+
+bool path_exists(const std::string& path);
+bool is_directory(const std::string& path);
+std::string join_path(std::string_view directory, std::string_view name);
+std::string parent_path(std::string_view path);  // "." when there is none
+std::string base_name(std::string_view path);
+std::string absolute_path(const std::string& path);  // lexical, against the working directory
+
+// The whole content of a regular file; refuses directories, FIFOs and devices, and files larger
+// than max_bytes. Missing or unreadable: `code`.
+std::string read_file(const std::string& path, std::size_t max_bytes = std::size_t{1} << 40,
+                      ExitCode code = ExitCode::kUsage);
+
+void make_directories(const std::string& path);
+// Names of the entries, sorted bytewise, without "." and "..".
+std::vector<std::string> list_directory(const std::string& path);
+void remove_all(const std::string& path);
+std::uint64_t free_bytes(const std::string& path);  // for an unprivileged writer
+// Device, inode, size and mtime: tells whether a file is still the one that was read.
+std::string file_stamp(const std::string& path);
+
+void sync_directory(const std::string& path);
+// Publishes content under path: temporary name beside it, write, fsync, rename, fsync directory.
+void write_file_durably(const std::string& path, std::string_view content);
+
+// A new file written sequentially and made durable by close(): fsync is checked, never retried.
+class FileWriter {
+ public:
+  explicit FileWriter(const std::string& path, int mode = 0644);  // O_EXCL | O_CLOEXEC
+  ~FileWriter();
+  FileWriter(const FileWriter&) = delete;
+  FileWriter& operator=(const FileWriter&) = delete;
+
+  void write(std::string_view bytes);
+  void write(std::span<const std::byte> bytes);
+  std::uint64_t size() const { return size_; }
+  void close();  // flush, fsync, close
+
+ private:
+  std::string path_;
+  int fd_ = -1;
+  std::uint64_t size_ = 0;
+  std::string buffer_;
+  void flush();
+};
+
+// A read-only private mapping of a regular file.
+class MappedFile {
+ public:
+  MappedFile() = default;
+  explicit MappedFile(const std::string& path);
+  ~MappedFile();
+  MappedFile(MappedFile&& other) noexcept;
+  MappedFile& operator=(MappedFile&& other) noexcept;
+
+  std::span<const std::byte> bytes() const { return {data_, size_}; }
+  std::string_view text() const { return {reinterpret_cast<const char*>(data_), size_}; }
+
+ private:
+  const std::byte* data_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+// An advisory lock (flock) on a file that is created when missing; released by the destructor or
+// by the end of the process.
+class FileLock {
+ public:
+  // Nothing when another process holds it and wait_ms has passed.
+  static std::optional<FileLock> acquire(const std::string& path, int wait_ms = 0);
+  ~FileLock();
+  FileLock(FileLock&& other) noexcept;
+  FileLock& operator=(FileLock&& other) noexcept;
+
+ private:
+  explicit FileLock(int fd) : fd_(fd) {}
+  int fd_ = -1;
+};
+
+}  // namespace llmops

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace llmops {
+
+// Identity of a process that survives pid reuse: boot id + pid + start time in clock ticks
+// (/proc/PID/stat field 22).
+struct ProcessIdentity {
+  std::string host, boot_id;
+  std::int64_t pid = 0, start_ticks = 0;
+};
+ProcessIdentity this_process();
+// True, false, or unknown (another host).
+std::optional<bool> is_alive(const ProcessIdentity& process);
+
+struct CommandOutput {
+  int status = -1;     // exit status; 127 when the program could not be started
+  std::string output;  // standard output, at most max_bytes
+};
+// Runs a program without a shell, standard input and error on /dev/null. Ends it after timeout_ms.
+CommandOutput run_command(const std::vector<std::string>& arguments, int timeout_ms = 5000,
+                          std::size_t max_bytes = std::size_t{16} << 20);
+
+struct MemoryStatus {
+  std::uint64_t total_bytes = 0;      // the smaller of the machine's and the cgroup's limit
+  std::uint64_t available_bytes = 0;  // MemAvailable, bounded by what the cgroup has left
+};
+MemoryStatus memory_status();
+std::uint64_t resident_anonymous_bytes();       // RssAnon of this process
+std::uint64_t peak_resident_bytes();            // VmHWM
+int available_cores();                          // affinity mask and cgroup quota, at least 1
+
+}  // namespace llmops

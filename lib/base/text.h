@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace llmops {
+
+std::vector<std::string> split(std::string_view text, char separator);
+std::string join(std::span<const std::string> parts, std::string_view separator);
+std::string_view trim(std::string_view text);
+bool starts_with(std::string_view text, std::string_view prefix);
+
+// Whole-string parses: nothing before, nothing after, in range; else nothing. Locale-free.
+// Underscores between digits are allowed ("1_000_000").
+std::optional<std::int64_t> parse_int(std::string_view text);
+// Finite decimal numbers, "3e-4" and "1_000.5" included; no hex, no inf, no nan.
+std::optional<double> parse_double(std::string_view text);
+// "2GiB", "512MiB", "1.5GB", "4096": bytes (KB = 1000, KiB = 1024).
+std::optional<std::int64_t> parse_bytes(std::string_view text);
+// "90s", "90m", "1.5h", "2d", "250ms", plain number = seconds.
+std::optional<double> parse_seconds(std::string_view text);
+
+std::string format_bytes(double bytes);      // "1.2 GiB"
+std::string format_seconds(double seconds);  // "850 ms", "1m 20s", "2h 05m"
+std::string format_count(double count);      // "1.54M", "795,904" under a million
+// The shortest text that reads back as the same double; "NaN", "Infinity", "-Infinity".
+std::string format_double(double value);
+
+// The candidate within edit distance 2 (3 for long words) of `word` that is nearest; nothing when
+// none is near. For "did you mean".
+std::optional<std::string> nearest(std::string_view word, std::span<const std::string> candidates);
+
+// Text from outside made fit for a terminal: control bytes, ESC, C1 and bidirectional controls
+// are shown as \xNN or \u{NNNN}, invalid UTF-8 as \xNN. `keep_newlines` leaves \n and \t alone.
+std::string printable(std::string_view text, bool keep_newlines = false);
+// The byte offset of the first byte that is not valid UTF-8; nothing when all is valid.
+std::optional<std::size_t> invalid_utf8(std::string_view text);
+// Columns the text takes on a terminal, counting one per code point.
+std::size_t display_width(std::string_view text);
+
+}  // namespace llmops

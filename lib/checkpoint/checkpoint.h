@@ -1,0 +1,74 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+
+namespace llmops::checkpoint {
+
+// A checkpoint is a folder OUTPUT/checkpoint-STEP that is also a Hugging Face model folder, plus
+// state/ and manifest.json with the sha256 and size of every file. It is complete exactly when its
+// final name exists; OUTPUT/latest (a text file with the folder's name) points to the newest.
+struct FileEntry {
+  std::uint64_t bytes = 0;
+  std::string sha256;
+};
+struct Manifest {
+  std::int64_t step = 0;
+  std::map<std::string, FileEntry> files;  // by path within the folder
+  Json info;  // identity digests, plan, metric, versions
+};
+
+// Writes one checkpoint: files are created under path() (a temporary folder beside the final one),
+// announced with add(), and made visible together by publish().
+class CheckpointWriter {
+ public:
+  // Removes leftovers of an earlier, interrupted write of this step. Throws Error(kStorage) when
+  // the disk lacks `expected_bytes`, before anything is written.
+  CheckpointWriter(std::string output_dir, std::int64_t step, std::uint64_t expected_bytes);
+  ~CheckpointWriter();  // removes the temporary folder unless published
+  const std::string& path() const { return temporary_; }
+  // The file at path()/name is complete and durable; sha256 may be given when it is known.
+  void add(const std::string& name, const std::string& sha256 = {});
+  void write(const std::string& name, std::string_view content);  // small files
+  // Manifest, fsync of the folders, rename, fsync of OUTPUT, then `latest` the same way. Returns
+  // the final folder.
+  std::string publish(Json info);
+
+ private:
+  std::string output_dir_, temporary_, final_;
+  Manifest manifest_;
+  bool published_ = false;
+};
+
+std::string checkpoint_name(std::int64_t step);  // "checkpoint-500"
+
+struct Found {
+  std::string path;
+  std::int64_t step = 0;
+};
+// Complete checkpoints of an output folder, oldest first.
+std::vector<Found> list_checkpoints(const std::string& output_dir);
+// True when the folder holds checkpoints or a run's marks: a new run must not write there.
+bool holds_checkpoints(const std::string& output_dir);
+
+Manifest read_manifest(const std::string& folder);  // Error(kDamaged)
+// Sizes and digests of every file against the manifest; missing, extra, shortened or changed files
+// are named. Nothing when all is well.
+std::optional<std::string> verify(const std::string& folder);
+// The newest checkpoint that verifies; each one that does not is reported in `warnings`. Nothing
+// when there is no checkpoint; Error(kDamaged) when there are some and none is valid.
+std::optional<Found> newest_valid(const std::string& output_dir, std::vector<std::string>& warnings);
+
+// Removes the oldest checkpoints beyond keep_last, never those in `keep`.
+void prune(const std::string& output_dir, std::int64_t keep_last,
+           const std::vector<std::int64_t>& keep);
+
+// Keys whose values differ between a checkpoint's identity and this run's, "key: old -> new".
+std::vector<std::string> identity_changes(const Json& saved, const Json& now);
+
+}  // namespace llmops::checkpoint

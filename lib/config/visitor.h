@@ -1,0 +1,110 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace llmops::config {
+
+struct Bytes {
+  std::int64_t value = 0;
+  bool operator==(const Bytes&) const = default;
+};
+struct Duration {
+  double seconds = 0;
+  bool operator==(const Duration&) const = default;
+};
+
+// What a change of the key does to a run: identity changes the result, horizon changes how far it
+// goes, operational changes neither. Resume refuses a change of identity.
+enum class Role { kIdentity, kHorizon, kOperational };
+
+// What a value must satisfy, and how it is described. Built by the functions below and chained:
+// at_least(1).horizon(), one_of({"a", "b"}).operational(), path().
+struct Rule {
+  std::optional<double> low, high;  // inclusive unless open_low
+  bool open_low = false;
+  std::vector<std::string_view> choices;
+  bool is_path = false;   // relative to the file that holds it
+  bool required = false;
+  Role role = Role::kIdentity;
+
+  Rule&& horizon() && { role = Role::kHorizon; return std::move(*this); }
+  Rule&& operational() && { role = Role::kOperational; return std::move(*this); }
+  Rule&& require() && { required = true; return std::move(*this); }
+};
+inline Rule any() { return {}; }
+inline Rule at_least(double low) { Rule r; r.low = low; return r; }
+inline Rule between(double low, double high) { Rule r; r.low = low; r.high = high; return r; }
+inline Rule above(double low) { Rule r; r.low = low; r.open_low = true; return r; }
+inline Rule one_of(std::vector<std::string_view> names) { Rule r; r.choices = std::move(names); return r; }
+inline Rule path() { Rule r; r.is_path = true; return r; }
+
+// A reference to one setting's member.
+using FieldRef =
+    std::variant<bool*, std::int64_t*, double*, std::string*, Bytes*, Duration*,
+                 std::optional<bool>*, std::optional<std::int64_t>*, std::optional<double>*,
+                 std::optional<std::string>*, std::optional<Bytes>*, std::optional<Duration>*,
+                 std::vector<std::int64_t>*, std::vector<double>*, std::vector<std::string>*>;
+
+// A list of sections of one type, seen without its type. element(i) returns a function that visits
+// element i; append() adds a default element.
+struct SectionList {
+  std::function<std::size_t()> size;
+  std::function<void()> append;
+  std::function<void(std::size_t, class Visitor&)> visit;
+  std::function<void()> clear;
+};
+
+// One list per section, fields(Visitor&), serves every view of the settings: parser, overrides,
+// help, reference, JSON schema, diff, digest, stored parameters. A section is any struct with
+// `void fields(config::Visitor&)`.
+class Visitor {
+ public:
+  virtual ~Visitor() = default;
+
+  void field(std::string_view key, FieldRef value, std::string_view doc, Rule rule = {}) {
+    leaf(key, value, doc, rule);
+  }
+  template <typename Section>
+  void section(std::string_view key, Section& value, std::string_view doc) {
+    if (enter(key, doc)) {
+      value.fields(*this);
+      leave();
+    }
+  }
+  // A section that is absent unless its key stands in the file.
+  template <typename Section>
+  void section(std::string_view key, std::optional<Section>& value, std::string_view doc) {
+    if (!enter_optional(key, doc, value.has_value())) {
+      return;
+    }
+    if (!value) value.emplace();
+    value->fields(*this);
+    leave();
+  }
+  template <typename Section>
+  void list(std::string_view key, std::vector<Section>& value, std::string_view doc) {
+    sections(key,
+             SectionList{[&value] { return value.size(); }, [&value] { value.emplace_back(); },
+                         [&value](std::size_t i, Visitor& v) { value[i].fields(v); },
+                         [&value] { value.clear(); }},
+             doc);
+  }
+
+ protected:
+  virtual void leaf(std::string_view key, FieldRef value, std::string_view doc,
+                    const Rule& rule) = 0;
+  virtual bool enter(std::string_view key, std::string_view doc) = 0;
+  // `present`: the section already holds a value. True: fields are visited (and it is created).
+  virtual bool enter_optional(std::string_view key, std::string_view doc, bool present) = 0;
+  virtual void leave() = 0;
+  virtual void sections(std::string_view key, const SectionList& list, std::string_view doc) = 0;
+};
+
+}  // namespace llmops::config

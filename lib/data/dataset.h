@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "data/batch.h"
+#include "recipe/recipe.h"
+#include "text/tokenizer.h"
+
+namespace llmops::data {
+
+// Reading a recipe's data: sources -> tokenizer -> token cache -> batches. prepare() reads, trains
+// the tokenizer if there is none, and tokenizes with all cores what is not cached; it polls for
+// stop requests and throws Error(kUsage) with file:line for text it cannot use.
+struct PrepareProgress {
+  std::string what;  // "reading", "training tokenizer", "tokenizing"
+  double done = 0, total = 0;  // bytes
+};
+
+struct SourceCount {
+  std::string name;             // path or "synth:stories"
+  std::int64_t documents = 0, bytes = 0, tokens = 0;
+  std::int64_t dropped = 0, truncated = 0;
+};
+
+class Dataset {
+ public:
+  virtual ~Dataset() = default;
+  virtual const text::Tokenizer& tokenizer() const = 0;
+  virtual const std::vector<SourceCount>& train_counts() const = 0;
+  virtual const std::vector<SourceCount>& eval_counts() const = 0;
+  virtual std::string digest() const = 0;  // of the token streams of all splits
+  virtual bool has_eval() const = 0;
+  // Micro batches of the training split for this rank, in the order of (seed, epoch, index).
+  virtual std::unique_ptr<BatchSource> train_batches(std::int64_t micro_batch_size, int rank,
+                                                     int world_size) const = 0;
+  // Non-overlapping windows of max_seq_length, the tail scored, every token once; in file order.
+  virtual std::unique_ptr<BatchSource> eval_batches(std::int64_t batch_size) const = 0;
+  // For standard errors: the document of each scored row's tokens is found by these bounds, in
+  // tokens of the eval stream.
+  virtual const std::vector<std::int64_t>& eval_document_starts() const = 0;
+  // The eval-stream position of the first target of row r of the eval batches.
+  virtual std::int64_t eval_row_start(std::int64_t row) const = 0;
+};
+
+std::unique_ptr<Dataset> prepare(const recipe::Recipe& recipe,
+                                 const std::function<void(const PrepareProgress&)>& progress = {});
+
+// What the token cache already knows of a recipe's data (exact), else an estimate from a 1 %
+// sample; writes nothing.
+struct DataEstimate {
+  bool exact = false;
+  std::int64_t train_tokens = 0, eval_tokens = 0, vocab_size = 0;
+  std::int64_t train_windows = 0;  // rows of max_seq_length per epoch
+};
+DataEstimate estimate(const recipe::Recipe& recipe);
+
+// One text file as an eval set for an existing tokenizer (`eval --data FILE`).
+std::unique_ptr<Dataset> open_eval_file(const std::string& path, const text::Tokenizer& tokenizer,
+                                        std::int64_t max_seq_length);
+
+}  // namespace llmops::data

@@ -1,0 +1,90 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "arch/transformer_config.h"
+#include "base/exit_code.h"
+#include "base/json.h"
+#include "data/dataset.h"
+#include "engine/model.h"
+#include "plan/plan.h"
+#include "recipe/recipe.h"
+
+namespace llmops::engine {
+
+// What one optimizer step did. Values are final: the step has completed.
+struct StepReport {
+  std::int64_t step = 0, total_steps = 0;
+  std::int64_t tokens = 0;             // supervised tokens of this step
+  std::int64_t total_tokens = 0;       // since the start of the run, over resumes
+  double epoch = 0;
+  double loss = 0, loss_zscore = 0;    // nats per token
+  double grad_norm = 0, learning_rate = 0;
+  bool skipped = false;                // non-finite: the update was not applied
+  double seconds = 0;                  // of this step
+  double tokens_per_second = 0, mfu = 0;  // over the recent steps
+  double eta_seconds = 0;
+  std::int64_t memory_bytes = 0;       // peak of the device, or peak RSS
+};
+
+struct EvalVerdict {
+  double loss = 0;
+  std::vector<std::pair<std::string, double>> metrics;  // "eval/loss", "eval/perplexity" …
+};
+
+enum class StopRequest { kNone, kSave, kStop };
+
+// What training needs from the program around it; command/ builds it. Called from the training
+// thread between steps; log() returns at once.
+class TrainHost {
+ public:
+  virtual ~TrainHost() = default;
+  virtual void report(const StepReport& report) = 0;
+  virtual void log(std::string_view name, std::int64_t step, double value) = 0;
+  virtual void event(std::string_view level, std::string_view code, std::int64_t step,
+                     std::string_view text) = 0;
+  virtual void sample(std::int64_t step, std::string_view prompt, std::string_view text) = 0;
+  // Points logged so far are durable when it returns.
+  virtual void flush() = 0;
+  virtual void checkpoint_saved(const std::string& path, std::int64_t step) = 0;
+  // Evaluates the live model on the eval set; the same code as `llmops eval`.
+  virtual EvalVerdict evaluate(Model& model, std::int64_t step) = 0;
+  // kStop once a signal asked for it; kSave once per SIGUSR1.
+  virtual StopRequest stop_or_save_requested() = 0;
+};
+
+struct TrainJob {
+  recipe::Recipe recipe;
+  arch::TransformerConfig config;
+  plan::Plan plan;
+  const data::Dataset* dataset = nullptr;
+  std::string output_dir;                        // holds checkpoint-N folders and `latest`
+  std::optional<std::string> resume_from;        // checkpoint folder
+  Json identity;                                 // digests to store with each checkpoint
+  bool profile = false;
+  std::string trace_path;                        // Chrome trace, with profile
+};
+
+struct TrainResult {
+  ExitCode code = ExitCode::kOk;
+  std::string reason;              // one line when code is not kOk; "early stopping" may be with kOk
+  std::int64_t step = 0, total_tokens = 0;
+  std::string checkpoint;          // newest, empty when none was written
+  std::string best_checkpoint;     // by checkpoint.metric, empty without evaluation
+  double seconds = 0;
+  Json profile;                    // time per phase and kernel, with TrainJob::profile
+};
+
+class Trainer {
+ public:
+  virtual ~Trainer() = default;
+  virtual TrainResult run(TrainHost& host) = 0;
+};
+
+}  // namespace llmops::engine

@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "arch/transformer_config.h"
+#include "base/json.h"
+#include "recipe/recipe.h"
+
+namespace llmops::plan {
+
+enum class Precision { kFp32, kBf16Mixed };
+enum class Recompute { kOff, kSelective, kFull };
+// How the cores share a step: each takes rows of the batch with its own gradients (small models),
+// or all work on each operation (large ones).
+enum class Threading { kRows, kOps };
+
+// One named part of the memory a run will hold.
+struct MemoryItem {
+  std::string name;  // "weights", "activations", "loss layer" …
+  std::int64_t bytes = 0;
+};
+
+// Everything about a run that follows from recipe, model and machine before it starts. The tensor
+// library allocates from it; --dry-run prints it. Chosen by rule, never by timing.
+struct Plan {
+  Precision precision = Precision::kFp32;
+  Recompute recompute = Recompute::kOff;
+  Threading threading = Threading::kOps;
+  int threads = 1;
+  int shards = 1;                      // kRows: parts of a micro batch computed side by side
+  std::int64_t micro_batch = 0, length = 0, accumulation = 1;
+  std::int64_t loss_chunk_rows = 0;    // rows of logits that exist at one time
+  std::int64_t total_steps = 0, warmup_steps = 0;
+  std::int64_t tokens_per_step = 0;
+  std::int64_t parameters = 0;
+  std::vector<MemoryItem> memory;
+  std::int64_t checkpoint_bytes = 0;   // one checkpoint on disk
+  std::int64_t disk_bytes = 0;         // all that are kept at one time, one being written included
+  double flops_per_token = 0;
+
+  std::int64_t memory_bytes() const;
+  Json to_json() const;
+};
+
+struct Machine {
+  int cores = 1;
+  bool bf16 = false;
+  std::int64_t available_memory = 0, free_disk = 0;
+};
+
+// `train_tokens_per_epoch` and rows as the data has them.
+Plan make_plan(const recipe::Recipe& recipe, const arch::TransformerConfig& config,
+               std::int64_t batches_per_epoch, std::int64_t tokens_per_epoch,
+               const Machine& machine);
+
+// Throws Error(kOutOfMemory) with the estimate and the smallest change that fits when the plan
+// does not fit into the machine.
+void check_fits(const Plan& plan, const recipe::Recipe& recipe,
+                const arch::TransformerConfig& config, const Machine& machine);
+
+}  // namespace llmops::plan

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "arch/transformer_config.h"
+#include "config/visitor.h"
+#include "recipe/sections.h"
+
+namespace llmops::recipe {
+
+struct Recipe {
+  std::int64_t version = 1;
+  std::string method = "pretrain";
+  std::string output_dir = "out";
+  std::int64_t seed = 42;
+  bool deterministic = true;
+  Model model;
+  Tokenizer tokenizer;
+  Data data;
+  Train train;
+  Optimizer optimizer;
+  LrScheduler lr_scheduler;
+  Checkpoint checkpoint;
+  Eval eval;
+  Generate generate;
+  Guard guard;
+  Logging logging;
+  std::vector<std::string> expect;  // "eval/loss <= 1.9"
+
+  void fields(config::Visitor& v);
+};
+
+// Micro batches per optimizer step, from global_batch_size or gradient_accumulation_steps.
+std::int64_t accumulation_steps(const Train& train);
+
+// The transformer that the recipe describes, for a tokenizer of this size (padding of the
+// vocabulary is never added). Calls arch::check.
+arch::TransformerConfig model_config(const Recipe& recipe, std::int64_t tokenizer_vocab_size);
+
+// Rules that cross sections; each problem is a message with the key it concerns
+// ("train.global_batch_size"). Empty: the recipe is sound.
+struct Problem {
+  std::string key, message;
+};
+std::vector<Problem> validate(const Recipe& recipe);
+
+}  // namespace llmops::recipe

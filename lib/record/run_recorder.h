@@ -1,0 +1,69 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/exit_code.h"
+#include "base/json.h"
+
+namespace llmops::record {
+
+struct RunStart {
+  std::string kind = "train";            // train | finetune | eval | …
+  std::string name;                      // empty: "KIND-" and a short id
+  std::string experiment = "default";
+  std::vector<std::pair<std::string, std::string>> tags;
+  std::vector<std::string> arguments;    // argv
+  std::string recipe_path, recipe_given, recipe_resolved;  // texts, stored as blobs
+  std::vector<std::pair<std::string, Json>> params;        // dotted key, scalar or list
+  std::map<std::string, std::string> digests;              // component -> sha256
+  std::string identity;                  // digest of all identity fields and components
+  std::string output_dir;                // absolute
+  Json hardware, versions;
+  int system_metrics_seconds = 10;       // 0 = off
+};
+
+// One run from start to end: store rows, writer thread, heartbeat, system metrics, git and
+// environment capture. Safe from any thread. The destructor closes the run as crashed if finish()
+// was not called.
+class RunRecorder {
+ public:
+  virtual ~RunRecorder() = default;
+  virtual std::string id() const = 0;    // ULID
+  virtual std::string name() const = 0;
+  // Queues one point; never blocks on the disk.
+  virtual void log(std::string_view series, std::int64_t step, double value) = 0;
+  virtual void event(std::string_view level, std::string_view code, std::int64_t step,
+                     std::string_view text) = 0;
+  // A generated text; stored as a blob.
+  virtual void sample(std::int64_t step, std::string_view prompt, std::string_view text) = 0;
+  // A file or folder that the run made, by path; digest empty = not computed.
+  virtual void artifact(std::string_view role, std::string_view kind, std::string_view path,
+                        std::string_view digest, std::int64_t bytes) = 0;
+  virtual void flush() = 0;  // all that was queued is durable when it returns
+  virtual void finish(ExitCode code, std::string_view reason) = 0;
+};
+
+// Starts a run in the store (see store/locate.h for which one); records nothing with `no_record`.
+std::unique_ptr<RunRecorder> begin_run(const std::string& store_path, const RunStart& start);
+std::unique_ptr<RunRecorder> no_run(const RunStart& start);
+// Goes on with a run as its next attempt: points of steps beyond from_step of earlier attempts no
+// longer show.
+std::unique_ptr<RunRecorder> resume_run(const std::string& store_path, const std::string& run_id,
+                                        std::int64_t from_step, const RunStart& start);
+
+// For --resume auto: the newest unfinished run (stopped, crashed, killed) of this identity.
+struct Unfinished {
+  std::string run_id, name, output_dir;
+  bool alive = false;     // its process still runs: busy
+};
+std::optional<Unfinished> find_unfinished(const std::string& store_path,
+                                          const std::string& identity);
+
+}  // namespace llmops::record

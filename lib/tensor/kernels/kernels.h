@@ -1,0 +1,138 @@
+#pragma once
+
+#include <cstdint>
+
+#include <ATen/core/Tensor.h>
+
+#include "arch/transformer_config.h"
+
+// The operations of a transformer step. One table of functions per implementation: ATen
+// compositions (any device; the oracle of the tests, and what a GPU runs), and CPU kernels.
+//
+// Legend: B rows of a micro batch, T tokens of a row, N = B T, C hidden size, H query heads,
+// K key/value heads, D head size, F intermediate size, V vocabulary, O and I outputs and inputs of
+// a linear layer. "act" is the activation type, float or bfloat16; the residual stream, statistics,
+// gradients of weights and optimizer state are float. Tensors are contiguous. `+=` accumulates.
+// Undefined tensors mean "none" where a comment says optional. Every function gives bit-identical
+// results for identical inputs and thread count, and runs serially inside an OpenMP parallel
+// region.
+namespace llmops::tensor {
+
+using at::Tensor;
+
+// Which random mask: a function of the seed, the step and the place (layer, site, row), never of
+// the order of calls. Row 0 of a shard is row `first_row` of the micro batch.
+struct DropoutKey {
+  double p = 0;  // probability of dropping; kept values are scaled by 1 / (1 - p)
+  std::uint64_t seed = 0;
+  std::uint64_t step = 0;   // counts micro batches
+  std::uint64_t site = 0;   // layer and place
+  std::int64_t first_row = 0;
+};
+
+struct AttentionShape {
+  std::int64_t batch = 0, length = 0, heads = 0, kv_heads = 0, head_dim = 0;
+  std::int64_t window = 0;  // keys a query sees, itself included; 0 = all
+  float scale = 0;          // 1 / sqrt(D)
+  DropoutKey dropout;       // on the attention weights; row = (b H + h) T + query, column = key
+};
+
+struct AdamWStep {
+  double learning_rate = 0, beta1 = 0, beta2 = 0, eps = 0, weight_decay = 0;
+  std::int64_t decay_size = 0;  // the first elements of the flat buffers decay
+  double max_grad_norm = 0;     // 0 = no clipping
+};
+
+struct Kernels {
+  const char* name;  // "cpu", "aten"
+
+  // out[n] = wte[ids[n]] (+ wpe[positions[n]]): ids, positions int32 [N]; wte float [V, C]; wpe
+  // float [P, C], optional; out float [N, C].
+  void (*embed)(const Tensor& ids, const Tensor& positions, const Tensor& wte, const Tensor& wpe,
+                Tensor& out);
+  // dwte[ids[n]] += dout[n]; dwpe[positions[n]] += dout[n] (optional).
+  void (*embed_backward)(const Tensor& ids, const Tensor& positions, const Tensor& dout,
+                         Tensor& dwte, Tensor& dwpe);
+
+  // sum = residual + delta (delta act [N, C], optional: then sum must be residual itself and is
+  // left alone); y = norm(sum) * weight + bias. residual, sum float [N, C], may be one tensor;
+  // weight float [C]; bias optional; y act [N, C]; mean (LayerNorm only) and rstd float [N].
+  void (*add_norm)(arch::Norm kind, const Tensor& residual, const Tensor& delta,
+                   const Tensor& weight, const Tensor& bias, double eps, Tensor& sum, Tensor& y,
+                   Tensor& mean, Tensor& rstd);
+  // dsum += d norm(sum) / d sum applied to dy: dy act [N, C], sum as add_norm left it, dsum float
+  // [N, C]; dweight, dbias (optional) float [C] +=. dsum_act (optional, act [N, C]) receives the
+  // final dsum in the activation type.
+  void (*norm_backward)(arch::Norm kind, const Tensor& dy, const Tensor& sum, const Tensor& weight,
+                        const Tensor& mean, const Tensor& rstd, Tensor& dsum, Tensor& dweight,
+                        Tensor& dbias, Tensor& dsum_act);
+
+  // Rotates the q and k parts of qkv act [N, (H + 2K) D] in place, pairs (i, i + D/2) as in Hugging
+  // Face's rotate_half: angle positions[n] * theta^(-2i/D), from tables cos, sin float [P, D/2].
+  // `inverse` rotates back, which is the backward.
+  void (*rope)(Tensor& qkv, const Tensor& positions, const Tensor& cos, const Tensor& sin,
+               std::int64_t heads, std::int64_t kv_heads, bool inverse);
+
+  // Causal attention within segments: query t of row b sees keys
+  // max(segment_start[b, t], t - window + 1) .. t. qkv act [N, (H + 2K) D]; segment_start int32
+  // [B, T], optional (all 0); out act [N, H D]; lse float [B, H, T], natural log of the sum of
+  // exp(scaled score), before dropout.
+  void (*attention)(const AttentionShape& shape, const Tensor& qkv, const Tensor& segment_start,
+                    Tensor& out, Tensor& lse);
+  // dqkv act [N, (H + 2K) D] is overwritten.
+  void (*attention_backward)(const AttentionShape& shape, const Tensor& qkv,
+                             const Tensor& segment_start, const Tensor& out, const Tensor& lse,
+                             const Tensor& dout, Tensor& dqkv);
+
+  // y = x w^T + bias: x act [N, I], w act [O, I], bias float [O] optional, y act [N, O].
+  void (*linear)(const Tensor& x, const Tensor& w, const Tensor& bias, Tensor& y);
+  // The same, then out = activation(pre): pre act [N, F], or [N, 2F] when gated (gate columns, then
+  // up columns; out = act(gate) * up); out act [N, F].
+  void (*linear_activation)(const Tensor& x, const Tensor& w, const Tensor& bias,
+                            arch::Activation kind, bool gated, Tensor& pre, Tensor& out);
+  // out = activation(pre), for recomputing it in the backward pass.
+  void (*activation)(const Tensor& pre, arch::Activation kind, bool gated, Tensor& out);
+  // dpre from dout; dpre may be the same tensor as dout when not gated.
+  void (*activation_backward)(const Tensor& pre, const Tensor& dout, arch::Activation kind,
+                              bool gated, Tensor& dpre);
+  // dx = dy w (overwritten, or += with accumulate): dy act [N, O], dx act [N, I].
+  void (*linear_backward_input)(const Tensor& dy, const Tensor& w, Tensor& dx, bool accumulate);
+  // dw float [O, I] += dy^T x; dbias float [O] += column sums of dy (optional).
+  void (*linear_backward_weight)(const Tensor& dy, const Tensor& x, Tensor& dw, Tensor& dbias);
+
+  // x act or float [N, C] is masked and scaled in place; on a gradient this is the backward.
+  void (*dropout)(Tensor& x, const DropoutKey& key);
+
+  // losses[r] = -log softmax(logits[r])[targets[r]], 0 where targets[r] < 0; then logits becomes
+  // its gradient, scale * (softmax - one_hot), 0 where targets[r] < 0. logits act [R, V], targets
+  // int32 [R], losses float [R].
+  void (*cross_entropy)(Tensor& logits, const Tensor& targets, float scale, Tensor& losses);
+  // The losses alone; logits stays as it is.
+  void (*cross_entropy_loss)(const Tensor& logits, const Tensor& targets, Tensor& losses);
+
+  // norm_squared float64 [1] = sum of squares of the flat float gradients (NaN or Inf if any is).
+  void (*norm_squared)(const Tensor& grads, Tensor& norm_squared);
+  // One AdamW update (Loshchilov and Hutter, arXiv 1711.05101, as torch.optim.AdamW) of the flat
+  // float buffers, gradients scaled by min(1, max_grad_norm / (norm + 1e-6)). When norm_squared
+  // [1] or loss [1] (both float64) is not finite nothing changes. updates float64 [1] counts the
+  // updates applied, for the bias correction. compute (optional, bfloat16, same size) receives the
+  // new weights rounded to nearest even.
+  void (*adamw)(const AdamWStep& step, Tensor& weights, const Tensor& grads, Tensor& m, Tensor& v,
+                const Tensor& norm_squared, const Tensor& loss, Tensor& updates, Tensor& compute);
+  // average += (1 - decay) (weights - average), flat float buffers.
+  void (*ema)(Tensor& average, const Tensor& weights, double decay);
+  // into += from, flat float buffers of equal size; from becomes zero when `clear`.
+  void (*add)(Tensor& into, Tensor& from, bool clear);
+  // Rounds float to bfloat16, nearest even.
+  void (*to_bfloat16)(const Tensor& from, Tensor& to);
+};
+
+const Kernels& aten_kernels();
+// For this processor; LLMOPS_CPU=generic|avx2|avx512 lowers the choice, for tests.
+const Kernels& cpu_kernels();
+// cpu: cpu_kernels(), or the ATen table when LLMOPS_KERNELS=aten; cuda: the ATen table.
+const Kernels& kernels_for(const at::Device& device);
+// "avx512" …: what cpu_kernels() chose.
+const char* cpu_isa();
+
+}  // namespace llmops::tensor
