@@ -1,8 +1,8 @@
 #pragma once
 
-#include <cstdint>
-
 #include <ATen/core/Tensor.h>
+
+#include <cstdint>
 
 #include "arch/transformer_config.h"
 
@@ -25,8 +25,8 @@ using at::Tensor;
 struct DropoutKey {
   double p = 0;  // probability of dropping; kept values are scaled by 1 / (1 - p)
   std::uint64_t seed = 0;
-  std::uint64_t step = 0;   // counts micro batches
-  std::uint64_t site = 0;   // layer and place
+  std::uint64_t step = 0;  // counts micro batches
+  std::uint64_t site = 0;  // layer and place
   std::int64_t first_row = 0;
 };
 

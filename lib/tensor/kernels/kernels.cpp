@@ -1,0 +1,52 @@
+#include "tensor/kernels/kernels.h"
+
+#include <cstdlib>
+#include <string_view>
+
+#include "tensor/kernels/aten/aten.h"
+
+namespace llmops::tensor {
+
+const Kernels& aten_kernels() {
+  static constexpr Kernels kTable = {
+      .name = "aten",
+      .embed = aten::embed,
+      .embed_backward = aten::embed_backward,
+      .add_norm = aten::add_norm,
+      .norm_backward = aten::norm_backward,
+      .rope = aten::rope,
+      .attention = aten::attention,
+      .attention_backward = aten::attention_backward,
+      .linear = aten::linear,
+      .linear_activation = aten::linear_activation,
+      .activation = aten::activation,
+      .activation_backward = aten::activation_backward,
+      .linear_backward_input = aten::linear_backward_input,
+      .linear_backward_weight = aten::linear_backward_weight,
+      .dropout = aten::dropout,
+      .cross_entropy = aten::cross_entropy,
+      .cross_entropy_loss = aten::cross_entropy_loss,
+      .norm_squared = aten::norm_squared,
+      .adamw = aten::adamw,
+      .ema = aten::ema,
+      .add = aten::add,
+      .to_bfloat16 = aten::to_bfloat16,
+  };
+  return kTable;
+}
+
+const Kernels& cpu_kernels() {
+  return aten_kernels();
+}
+
+const char* cpu_isa() {
+  return "generic";
+}
+
+const Kernels& kernels_for(const at::Device& device) {
+  if (!device.is_cpu()) return aten_kernels();
+  const char* wanted = std::getenv("LLMOPS_KERNELS");
+  return wanted && std::string_view(wanted) == "aten" ? aten_kernels() : cpu_kernels();
+}
+
+}  // namespace llmops::tensor
