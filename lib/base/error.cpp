@@ -28,7 +28,9 @@ constexpr std::array<ExitCodeInfo, 15> kTable{{
 
 }  // namespace
 
-std::span<const ExitCodeInfo> exit_codes() { return kTable; }
+std::span<const ExitCodeInfo> exit_codes() {
+  return kTable;
+}
 
 std::string_view name_of(ExitCode code) {
   for (const ExitCodeInfo& info : kTable) {
@@ -56,7 +58,9 @@ Error& Error::hint(std::string_view remedy) & {
   compose();
   return *this;
 }
-Error&& Error::hint(std::string_view remedy) && { return std::move(hint(remedy)); }
+Error&& Error::hint(std::string_view remedy) && {
+  return std::move(hint(remedy));
+}
 
 void Error::compose() {
   text_.clear();

@@ -17,9 +17,12 @@ namespace llmops {
 // code for unreadable input) and never leaves a half-written file under its final name.
 
 // A named point where a test may make the process fail: LLMOPS_FAULT="name:k:kill|enospc|eio"
-// acts on the k-th passing of the point. Costs one branch when the variable is unset. Returns the
-// errno to inject, 0 for none; never returns for kill.
+// acts on the k-th passing of the point ("k+": on all from the k-th), name "*" counts every point,
+// so a loop over k visits each write, sync and rename of a program. Costs one branch when the
+// variable is unset. Returns the errno to inject, 0 for none; never returns for kill.
 int fault_point(const char* name);
+// The same from within a process; "" disarms.
+void arm_fault(std::string_view specification);
 
 bool path_exists(const std::string& path);
 bool is_directory(const std::string& path);
@@ -42,10 +45,13 @@ std::uint64_t free_bytes(const std::string& path);  // for an unprivileged write
 std::string file_stamp(const std::string& path);
 
 void sync_directory(const std::string& path);
+// Renames and syncs the directory of `to`; replaces an existing file at once.
+void rename_durably(const std::string& from, const std::string& to);
 // Publishes content under path: temporary name beside it, write, fsync, rename, fsync directory.
 void write_file_durably(const std::string& path, std::string_view content);
 
-// A new file written sequentially and made durable by close(): fsync is checked, never retried.
+// A new file written sequentially and made durable by close(): fsync is checked, never retried. A
+// file that was not closed is removed by the destructor.
 class FileWriter {
  public:
   explicit FileWriter(const std::string& path, int mode = 0644);  // O_EXCL | O_CLOEXEC

@@ -1,1 +1,156 @@
 #include "base/process.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <thread>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/file_descriptor.h"
+#include "base/text.h"
+#include "base/time.h"
+
+extern char** environ;
+
+namespace llmops {
+
+namespace {
+
+struct ProcessStat {
+  char state = '?';
+  std::int64_t start_ticks = 0;
+};
+
+// /proc/PID/stat, or nothing when there is no such process. The name in parentheses may hold
+// anything, so fields are counted from its last ')'.
+std::optional<ProcessStat> read_stat(const std::string& pid) {
+  std::string text;
+  try {
+    text = read_file("/proc/" + pid + "/stat", 1 << 16);
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+  const std::size_t name_end = text.rfind(')');
+  if (name_end == std::string::npos || name_end + 2 > text.size()) return std::nullopt;
+  const auto fields = split(std::string_view(text).substr(name_end + 2), ' ');
+  if (fields.size() < 20 || fields[0].empty()) return std::nullopt;
+  return ProcessStat{fields[0][0], parse_int(fields[19]).value_or(0)};
+}
+
+std::string boot_id() {
+  try {
+    return std::string(trim(read_file("/proc/sys/kernel/random/boot_id", 256)));
+  } catch (const Error&) {
+    return "";
+  }
+}
+
+std::string host_name() {
+  char name[256] = {};
+  if (::gethostname(name, sizeof(name) - 1) != 0) return "localhost";
+  return name;
+}
+
+// Starts the program in its own process group with `output` as its standard output.
+std::optional<pid_t> spawn(const std::vector<std::string>& arguments, int output) {
+  std::vector<char*> argv;
+  for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
+  argv.push_back(nullptr);
+
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+  posix_spawn_file_actions_adddup2(&actions, output, 1);
+  posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
+
+  posix_spawnattr_t attributes;
+  posix_spawnattr_init(&attributes);
+  sigset_t defaults;
+  sigemptyset(&defaults);
+  sigaddset(&defaults, SIGPIPE);
+  posix_spawnattr_setsigdefault(&attributes, &defaults);
+  posix_spawnattr_setpgroup(&attributes, 0);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+
+  pid_t pid = -1;
+  const int error = ::posix_spawnp(&pid, argv[0], &actions, &attributes, argv.data(), environ);
+  posix_spawn_file_actions_destroy(&actions);
+  posix_spawnattr_destroy(&attributes);
+  return error == 0 ? std::optional(pid) : std::nullopt;
+}
+
+// Reads until the end, the limit or the deadline.
+void drain(int fd, double deadline, std::size_t max_bytes, std::string& output) {
+  char block[1 << 16];
+  while (output.size() < max_bytes) {
+    const int left_ms = static_cast<int>(1e3 * (deadline - monotonic_seconds()));
+    pollfd ready{fd, POLLIN, 0};
+    if (left_ms <= 0) return;
+    if (::poll(&ready, 1, left_ms) <= 0) continue;  // a signal, or the deadline
+    const ssize_t count = ::read(fd, block, std::min(sizeof(block), max_bytes - output.size()));
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) return;
+    output.append(block, static_cast<std::size_t>(count));
+  }
+}
+
+int await(pid_t pid, double deadline) {
+  int status = 0;
+  while (::waitpid(pid, &status, WNOHANG) == 0) {
+    if (monotonic_seconds() >= deadline) {
+      ::kill(-pid, SIGKILL);
+      detail::retry([&] { return ::waitpid(pid, &status, 0); });
+      break;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+}  // namespace
+
+ProcessIdentity this_process() {
+  const std::optional<ProcessStat> stat = read_stat("self");
+  return {host_name(), boot_id(), ::getpid(), stat ? stat->start_ticks : 0};
+}
+
+std::optional<bool> is_alive(const ProcessIdentity& process) {
+  if (process.host != host_name()) return std::nullopt;
+  if (process.boot_id != boot_id()) return false;
+  const std::optional<ProcessStat> stat = read_stat(fmt::format("{}", process.pid));
+  // A zombie has ended; only its parent has not looked yet.
+  return stat && stat->start_ticks == process.start_ticks && stat->state != 'Z' &&
+         stat->state != 'X';
+}
+
+CommandOutput run_command(const std::vector<std::string>& arguments, int timeout_ms,
+                          std::size_t max_bytes) {
+  LLMOPS_CHECK(!arguments.empty());
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) throw system_error("cannot start", arguments[0], errno);
+  const detail::Descriptor read_end(ends[0]);
+  std::optional<pid_t> pid;
+  {
+    const detail::Descriptor write_end(ends[1]);
+    pid = spawn(arguments, write_end.get());
+  }
+  CommandOutput result;
+  result.status = 127;
+  if (!pid) return result;
+  const double deadline = monotonic_seconds() + 1e-3 * timeout_ms;
+  drain(read_end.get(), deadline, max_bytes, result.output);
+  // A program that still writes beyond the limit would wait for a reader for ever.
+  if (result.output.size() >= max_bytes) ::kill(-*pid, SIGKILL);
+  result.status = await(*pid, deadline);
+  return result;
+}
+
+}  // namespace llmops

@@ -26,8 +26,7 @@ std::array<std::uint32_t, 4> philox(std::uint64_t key, std::uint64_t low, std::u
 Random::Random(std::uint64_t seed, RandomStream stream, std::uint64_t a, std::uint64_t b) {
   // One philox block turns (seed, stream, a, b) into a key: distinct coordinates, distinct keys
   // up to 2^-64 collisions.
-  const auto mixed =
-      philox(seed ^ (std::uint64_t{static_cast<std::uint32_t>(stream)} << 56), a, b);
+  const auto mixed = philox(seed ^ (std::uint64_t{static_cast<std::uint32_t>(stream)} << 56), a, b);
   key_ = (std::uint64_t{mixed[1]} << 32) | mixed[0];
   high_ = (std::uint64_t{mixed[3]} << 32) | mixed[2];
 }
@@ -45,7 +44,9 @@ std::uint64_t Random::next_u64() {
   return (std::uint64_t{next_u32()} << 32) | low;
 }
 
-double Random::uniform() { return static_cast<double>(next_u64() >> 11) * 0x1.0p-53; }
+double Random::uniform() {
+  return static_cast<double>(next_u64() >> 11) * 0x1.0p-53;
+}
 
 std::uint64_t Random::below(std::uint64_t bound) {
   LLMOPS_CHECK(bound > 0);

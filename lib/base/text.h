@@ -34,6 +34,17 @@ std::string format_double(double value);
 // none is near. For "did you mean".
 std::optional<std::string> nearest(std::string_view word, std::span<const std::string> candidates);
 
+// One code point of UTF-8 text (RFC 3629) and its bytes; kInvalidCodePoint with length 1 for a byte
+// that begins no valid sequence.
+inline constexpr char32_t kInvalidCodePoint = 0xFFFFFFFF;
+struct CodePoint {
+  char32_t value;
+  std::size_t length;
+};
+CodePoint decode_utf8(std::string_view text, std::size_t at);
+// C0, DEL, C1, line separators and bidirectional controls.
+bool is_control(char32_t code_point);
+
 // Text from outside made fit for a terminal: control bytes, ESC, C1 and bidirectional controls
 // are shown as \xNN or \u{NNNN}, invalid UTF-8 as \xNN. `keep_newlines` leaves \n and \t alone.
 std::string printable(std::string_view text, bool keep_newlines = false);
