@@ -14,19 +14,19 @@ enum class Role {
   kPositionEmbedding,  // [max_positions, C]
   kNorm1Weight,        // [C]
   kNorm1Bias,
-  kQkvWeight,          // [(H + 2K) D, C]: rows of q, then k, then v
+  kQkvWeight,  // [(H + 2K) D, C]: rows of q, then k, then v
   kQkvBias,
-  kOutWeight,          // [C, H D]
+  kOutWeight,  // [C, H D]
   kOutBias,
   kNorm2Weight,
   kNorm2Bias,
-  kUpWeight,           // [F, C]; gated: [2F, C], gate rows then up rows
+  kUpWeight,  // [F, C]; gated: [2F, C], gate rows then up rows
   kUpBias,
-  kDownWeight,         // [C, F]
+  kDownWeight,  // [C, F]
   kDownBias,
   kFinalNormWeight,
   kFinalNormBias,
-  kHeadWeight,         // [V, C], absent when tied
+  kHeadWeight,  // [V, C], absent when tied
 };
 
 // One tensor of the model as we keep it: row-major [out, in], q/k/v and gate/up fused.

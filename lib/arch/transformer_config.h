@@ -33,13 +33,13 @@ struct TransformerConfig {
   bool gated = false;           // SwiGLU: silu(gate) * up
   bool attention_bias = false;  // on q, k, v and the output projection
   bool mlp_bias = false;
-  bool norm_bias = false;       // LayerNorm only
-  bool tied = false;            // the head shares the embedding's weights
+  bool norm_bias = false;  // LayerNorm only
+  bool tied = false;       // the head shares the embedding's weights
   double norm_eps = 1e-5;
   double rope_theta = 10000.0;
   std::int64_t sliding_window = 0;  // keys a query sees, itself included; 0 = all
 
-  double dropout = 0.0;             // on embeddings, attention weights and both residual branches
+  double dropout = 0.0;  // on embeddings, attention weights and both residual branches
   double initializer_range = 0.02;
 
   std::optional<std::int64_t> bos_token_id, eos_token_id, pad_token_id;
