@@ -29,15 +29,15 @@ struct Plan {
   Recompute recompute = Recompute::kOff;
   Threading threading = Threading::kOps;
   int threads = 1;
-  int shards = 1;                      // kRows: parts of a micro batch computed side by side
+  int shards = 1;  // kRows: parts of a micro batch computed side by side
   std::int64_t micro_batch = 0, length = 0, accumulation = 1;
-  std::int64_t loss_chunk_rows = 0;    // rows of logits that exist at one time
+  std::int64_t loss_chunk_rows = 0;  // rows of logits that exist at one time
   std::int64_t total_steps = 0, warmup_steps = 0;
   std::int64_t tokens_per_step = 0;
   std::int64_t parameters = 0;
   std::vector<MemoryItem> memory;
-  std::int64_t checkpoint_bytes = 0;   // one checkpoint on disk
-  std::int64_t disk_bytes = 0;         // all that are kept at one time, one being written included
+  std::int64_t checkpoint_bytes = 0;  // one checkpoint on disk
+  std::int64_t disk_bytes = 0;        // all that are kept at one time, one being written included
   double flops_per_token = 0;
 
   std::int64_t memory_bytes() const;
