@@ -1,5 +1,224 @@
 #include "command/run.h"
 
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cerrno>
+#include <cstdlib>
+#include <optional>
+#include <sstream>
+#include <system_error>
+
+#include "base/error.h"
+#include "base/signal.h"
+#include "base/text.h"
+#include "base/version.h"
+#include "command/command.h"
+
 namespace llmops::command {
-int run(int, char**) { return 0; }
+
+namespace {
+
+constexpr std::string_view kStoreHelp = "Store of runs (default: LLMOPS_STORE, else .llmops)";
+
+void print_help(std::FILE* out) {
+  fmt::print(out,
+             "llmops {}: train, evaluate and track language models\n\n"
+             "Usage: llmops COMMAND [options]\n\nCommands:\n",
+             version());
+  for (const Command& command : commands()) {
+    fmt::print(out, "  {:<12}{}\n", command.name, command.summary);
+  }
+  fmt::print(out,
+             "\nOptions of every command:\n  -h, --help          Help of a command\n"
+             "  --store PATH        {}\n  --no-color          Plain text, also on a terminal\n"
+             "  --version           Version of this program\n",
+             kStoreHelp);
+}
+
+const Command& find_command(std::string_view name) {
+  std::vector<std::string> names;
+  for (const Command& command : commands()) {
+    if (command.name == name) return command;
+    names.emplace_back(command.name);
+  }
+  Error error = usage_error("no such command '{}'", name);
+  if (const auto near = nearest(name, names)) throw error.hint("did you mean " + *near + "?");
+  throw error.hint("see llmops --help");
+}
+
+// The innermost command or verb that was named.
+const CLI::App& innermost(const CLI::App& app) {
+  const CLI::App* found = &app;
+  while (!found->get_subcommands().empty()) found = found->get_subcommands().front();
+  return *found;
+}
+
+// What CLI11 found wrong, as one line in the words of this program.
+Error describe(const CLI::ParseError& problem, const CLI::App& app) {
+  const CLI::App& command = innermost(app);
+  std::string name = command.get_name();
+  for (const CLI::App* up = command.get_parent(); up != nullptr; up = up->get_parent()) {
+    name = up->get_name() + " " + name;
+  }
+  name = name.substr(std::min(name.size(), name.find(' ') + 1));  // without "llmops"
+  const std::string see = fmt::format("see llmops {} --help", name);
+  const std::vector<std::string> extras = app.remaining(true);
+  if (extras.empty()) {
+    std::string text = problem.what();
+    for (char& c : text) c = c == '\n' ? ' ' : c;
+    return usage_error("{}: {}", name, trim(text)).hint(see);
+  }
+  std::vector<std::string> known;
+  const bool is_option = extras[0].starts_with('-');
+  if (is_option) {
+    for (const CLI::Option* option : command.get_options()) {
+      for (const std::string& option_name : option->get_lnames())
+        known.push_back("--" + option_name);
+    }
+  } else {
+    for (const CLI::App* verb : command.get_subcommands({})) known.push_back(verb->get_name());
+  }
+  const std::string given = extras[0].substr(0, extras[0].find('='));
+  const auto near = nearest(given, known);
+  return usage_error("{}: {} '{}'", name,
+                     is_option       ? "unknown option"
+                     : known.empty() ? "unexpected argument"
+                                     : "no such verb",
+                     given)
+      .hint(near ? "did you mean " + *near + "?" : see);
+}
+
+// Options that may stand before the command as well as after it.
+struct Leading {
+  int command_at = 1;
+  bool help = false, version = false;
+};
+
+Leading read_leading(const std::vector<std::string>& arguments, Invocation& invocation) {
+  Leading leading;
+  std::size_t i = 1;
+  for (; i < arguments.size() && arguments[i].starts_with('-'); ++i) {
+    const std::string& word = arguments[i];
+    if (word == "-h" || word == "--help") {
+      leading.help = true;
+    } else if (word == "--version") {
+      leading.version = true;
+    } else if (word == "--no-color") {
+      invocation.no_color = true;
+    } else if (word.starts_with("--store=")) {
+      invocation.store = word.substr(8);
+    } else if (word == "--store" && i + 1 < arguments.size()) {
+      invocation.store = arguments[++i];
+    } else if (word == "--store") {
+      throw usage_error("--store needs a path");
+    } else {
+      const std::vector<std::string> known{"--help", "--version", "--store", "--no-color"};
+      const auto near = nearest(word, known);
+      throw usage_error("unknown option '{}'", word)
+          .hint(near ? "did you mean " + *near + "?" : "see llmops --help");
+    }
+  }
+  leading.command_at = static_cast<int>(i);
+  return leading;
+}
+
+ExitCode run_command(const Command& command, std::vector<std::string> words,
+                     Invocation& invocation) {
+  CLI::App app{std::string(command.summary), "llmops " + std::string(command.name)};
+  app.set_help_flag("-h,--help", "This text");
+  const Action action = command.define(app, invocation);
+  app.add_option("--store", invocation.store, std::string(kStoreHelp));
+  app.add_flag("--no-color", invocation.no_color, "Plain text, also on a terminal");
+  try {
+    app.parse(std::move(words));
+  } catch (const CLI::CallForHelp& call) {
+    std::ostringstream help, nothing;
+    app.exit(call, help, nothing);
+    fmt::print(invocation.out, "{}", help.str());
+    return ExitCode::kOk;
+  } catch (const CLI::ParseError& problem) {
+    throw describe(problem, app);
+  }
+  return action();
+}
+
+ExitCode dispatch(Invocation& invocation) {
+  const Leading leading = read_leading(invocation.arguments, invocation);
+  if (leading.version) {
+    fmt::print(invocation.out, "llmops {}\n", version());
+    return ExitCode::kOk;
+  }
+  const auto at = static_cast<std::size_t>(leading.command_at);
+  if (leading.help) {
+    print_help(invocation.out);
+    return ExitCode::kOk;
+  }
+  if (at >= invocation.arguments.size()) {
+    print_help(invocation.err);
+    return ExitCode::kUsage;
+  }
+  const Command& command = find_command(invocation.arguments[at]);
+  // CLI11 wants the words last first.
+  std::vector<std::string> words(invocation.arguments.rbegin(),
+                                 invocation.arguments.rend() - leading.command_at - 1);
+  return run_command(command, std::move(words), invocation);
+}
+
+ExitCode dispatch_and_flush(Invocation& invocation) {
+  const ExitCode code = dispatch(invocation);
+  if (std::fflush(invocation.out) != 0) throw std::system_error(errno, std::generic_category());
+  return code;
+}
+
+}  // namespace
+
+bool Invocation::color(std::FILE* stream) const {
+  return !no_color && ::isatty(::fileno(stream)) == 1;
+}
+
+Action define_verbs(CLI::App& app, const Invocation& invocation, std::span<const Command> verbs) {
+  app.require_subcommand(1);
+  std::vector<std::pair<CLI::App*, Action>> actions;
+  for (const Command& verb : verbs) {
+    CLI::App* child = app.add_subcommand(std::string(verb.name), std::string(verb.summary));
+    child->fallthrough();
+    actions.emplace_back(child, verb.define(*child, invocation));
+  }
+  return [actions = std::move(actions)] {
+    for (const auto& [child, action] : actions) {
+      if (child->parsed()) return action();
+    }
+    return ExitCode::kUsage;
+  };
+}
+
+int run(int argc, char** argv) {
+  Invocation invocation;
+  invocation.arguments.assign(argv, argv + argc);
+  const char* no_color = std::getenv("NO_COLOR");
+  invocation.no_color = no_color != nullptr && *no_color != '\0';
+  install_signal_handlers();
+  const auto report = [&](ExitCode code, std::string_view what) {
+    fmt::print(invocation.err, "llmops: {}\n", printable(what));
+    return static_cast<int>(code);
+  };
+  try {
+    return static_cast<int>(dispatch_and_flush(invocation));
+  } catch (const Error& error) {
+    std::fflush(invocation.out);
+    return report(error.code(), error.what());
+  } catch (const std::system_error& error) {
+    // fmt and fflush: the results did not reach their reader. One that has left is no failure.
+    if (error.code().value() == EPIPE) return static_cast<int>(ExitCode::kOk);
+    return report(ExitCode::kStorage,
+                  fmt::format("cannot write standard output: {}", error.code().message()));
+  } catch (const std::bad_alloc&) {
+    return report(ExitCode::kOutOfMemory, "out of memory");
+  } catch (const std::exception& error) {
+    return report(ExitCode::kFailed, fmt::format("internal error: {}", error.what()));
+  }
+}
+
 }  // namespace llmops::command

@@ -1,0 +1,15 @@
+#include "command/command.h"
+#include "command/recipe_command.h"
+
+// To add a command: write lib/command/NAME_command.{h,cpp} with `Command NAME_command();`, include
+// the header here, add one line to the table, and the .cpp to CMakeLists.txt.
+namespace llmops::command {
+
+std::span<const Command> commands() {
+  static const Command kTable[] = {
+      recipe_command(),
+  };
+  return kTable;
+}
+
+}  // namespace llmops::command
