@@ -93,8 +93,9 @@ class Builder {
   bool parse_error(std::size_t position, const std::string&, const nlohmann::detail::exception& e) {
     // "[json.exception.parse_error.101] parse error at line 1, column 2: syntax error while …"
     std::string_view text = e.what();
-    if (const std::size_t cut = text.find(": "); cut != std::string_view::npos) {
-      text.remove_prefix(cut + 2);
+    for (const std::string_view end : {"] ", ": "}) {
+      const std::size_t cut = text.find(end);
+      if (cut != std::string_view::npos) text.remove_prefix(cut + end.size());
     }
     offset = position > 0 ? position - 1 : 0;
     return refuse(text);
