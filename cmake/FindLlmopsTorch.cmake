@@ -17,10 +17,10 @@ endif()
 if(NOT TARGET llmops::torch)
   add_library(llmops::torch INTERFACE IMPORTED)
   # -idirafter: the wheel carries another fmt, which must not hide the system's.
-  target_compile_options(llmops::torch INTERFACE
+  # -fopenmp when compiling only: linking takes the wheel's libgomp, so the process has one OpenMP.
+  target_compile_options(llmops::torch INTERFACE -fopenmp
     "SHELL:-idirafter ${LLMOPS_TORCH_DIR}/include"
     "SHELL:-idirafter ${LLMOPS_TORCH_DIR}/include/torch/csrc/api/include")
-  # The wheel's own OpenMP first, so that the process has one runtime.
   target_link_options(llmops::torch INTERFACE
     -Wl,--unresolved-symbols=ignore-in-shared-libs -Wl,-rpath,${LLMOPS_TORCH_DIR}/lib)
   target_link_libraries(llmops::torch INTERFACE

@@ -21,24 +21,22 @@ namespace llmops::engine {
 // What one optimizer step did. Values are final: the step has completed.
 struct StepReport {
   std::int64_t step = 0, total_steps = 0;
-  std::int64_t tokens = 0;             // supervised tokens of this step
-  std::int64_t total_tokens = 0;       // since the start of the run, over resumes
+  std::int64_t tokens = 0;        // supervised tokens of this step
+  std::int64_t total_tokens = 0;  // since the start of the run, over resumes
   double epoch = 0;
-  double loss = 0, loss_zscore = 0;    // nats per token
+  double loss = 0, loss_zscore = 0;  // nats per token
   double grad_norm = 0, learning_rate = 0;
-  bool skipped = false;                // non-finite: the update was not applied
-  double seconds = 0;                  // of this step
+  bool skipped = false;                   // non-finite: the update was not applied
+  double seconds = 0;                     // of this step
   double tokens_per_second = 0, mfu = 0;  // over the recent steps
   double eta_seconds = 0;
-  std::int64_t memory_bytes = 0;       // peak of the device, or peak RSS
+  std::int64_t memory_bytes = 0;  // peak of the device, or peak RSS
 };
 
 struct EvalVerdict {
-  double loss = 0;
   std::vector<std::pair<std::string, double>> metrics;  // "eval/loss", "eval/perplexity" …
+  bool complete = true;  // false when a stop request cut the evaluation short
 };
-
-enum class StopRequest { kNone, kSave, kStop };
 
 // What training needs from the program around it; command/ builds it. Called from the training
 // thread between steps; log() returns at once.
@@ -54,9 +52,12 @@ class TrainHost {
   virtual void flush() = 0;
   virtual void checkpoint_saved(const std::string& path, std::int64_t step) = 0;
   // Evaluates the live model on the eval set; the same code as `llmops eval`.
-  virtual EvalVerdict evaluate(Model& model, std::int64_t step) = 0;
-  // kStop once a signal asked for it; kSave once per SIGUSR1.
-  virtual StopRequest stop_or_save_requested() = 0;
+  // Metrics are recorded under `prefix`: "eval/", or "eval/ema_" for the average of the weights.
+  virtual EvalVerdict evaluate(Model& model, std::int64_t step, std::string_view prefix) = 0;
+  // The run goes on from an earlier step: later points no longer count.
+  virtual void rolled_back(std::int64_t step) = 0;
+  virtual bool stop_requested() = 0;     // a signal asked to save and leave
+  virtual bool take_save_request() = 0;  // true once per SIGUSR1
 };
 
 struct TrainJob {
@@ -64,21 +65,21 @@ struct TrainJob {
   arch::TransformerConfig config;
   plan::Plan plan;
   const data::Dataset* dataset = nullptr;
-  std::string output_dir;                        // holds checkpoint-N folders and `latest`
-  std::optional<std::string> resume_from;        // checkpoint folder
-  Json identity;                                 // digests to store with each checkpoint
+  std::string output_dir;                  // holds checkpoint-N folders and `latest`
+  std::optional<std::string> resume_from;  // checkpoint folder
+  Json identity;                           // digests to store with each checkpoint
   bool profile = false;
-  std::string trace_path;                        // Chrome trace, with profile
+  std::string trace_path;  // Chrome trace, with profile
 };
 
 struct TrainResult {
   ExitCode code = ExitCode::kOk;
-  std::string reason;              // one line when code is not kOk; "early stopping" may be with kOk
+  std::string reason;  // one line when code is not kOk; "early stopping" may be with kOk
   std::int64_t step = 0, total_tokens = 0;
-  std::string checkpoint;          // newest, empty when none was written
-  std::string best_checkpoint;     // by checkpoint.metric, empty without evaluation
+  std::string checkpoint;       // newest, empty when none was written
+  std::string best_checkpoint;  // by checkpoint.metric, empty without evaluation
   double seconds = 0;
-  Json profile;                    // time per phase and kernel, with TrainJob::profile
+  Json profile;  // time per phase and kernel, with TrainJob::profile
 };
 
 class Trainer {

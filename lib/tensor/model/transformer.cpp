@@ -1,0 +1,210 @@
+#include "tensor/model/transformer.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/error.h"
+
+namespace llmops::tensor {
+
+namespace {
+
+// The places of a layer where dropout has masks of its own.
+enum Site : std::uint64_t { kEmbedding = 0, kAttention = 1, kAttentionOut = 2, kMlpOut = 3 };
+
+// Everything that the passes of one shard share.
+struct Pass {
+  const Kernels& kernels;
+  const arch::TransformerConfig& config;
+  const ModelTensors& weights;
+  Activations& act;
+  const DropoutPlace& place;
+
+  // Rows of a mask are numbered within the micro batch, so that shards draw the same masks.
+  DropoutKey key(std::size_t layer, Site site) const {
+    const std::int64_t rows_per_sequence =
+        site == kAttention ? config.heads * act.length : act.length;
+    return {place.p, place.seed, place.micro_batch, 3 * std::uint64_t{layer} + site,
+            place.first_row * rows_per_sequence};
+  }
+  void drop(Tensor& x, std::size_t layer, Site site) const {
+    if (place.p > 0) kernels.dropout(x, key(layer, site));
+  }
+  AttentionShape attention_shape(std::size_t layer) const {
+    return {act.rows,
+            act.length,
+            config.heads,
+            config.kv_heads,
+            config.head_dim,
+            config.sliding_window,
+            static_cast<float>(1.0 / std::sqrt(static_cast<double>(config.head_dim))),
+            key(layer, kAttention)};
+  }
+
+  void attention_branch(std::size_t layer) const;
+  void mlp_branch(std::size_t layer) const;
+  void norm1(std::size_t layer, const Tensor& residual, const Tensor& delta) const;
+  void norm2(std::size_t layer, const Tensor& residual, const Tensor& delta) const;
+
+  const Tensor& branch_gradient(std::size_t layer, Site site) const;
+  void mlp_backward(std::size_t layer, LayerTensors& gradients) const;
+  void attention_backward(std::size_t layer, LayerTensors& gradients) const;
+};
+
+void Pass::norm1(std::size_t layer, const Tensor& residual, const Tensor& delta) const {
+  const LayerTensors& w = weights.layers[layer];
+  LayerActivations& a = act.layers[layer];
+  kernels.add_norm(config.norm, residual, delta, w.norm1_weight, w.norm1_bias, config.norm_eps,
+                   a.x_in, a.norm1, a.mean1, a.rstd1);
+}
+
+void Pass::norm2(std::size_t layer, const Tensor& residual, const Tensor& delta) const {
+  const LayerTensors& w = weights.layers[layer];
+  LayerActivations& a = act.layers[layer];
+  kernels.add_norm(config.norm, residual, delta, w.norm2_weight, w.norm2_bias, config.norm_eps,
+                   a.x_mid, a.norm2, a.mean2, a.rstd2);
+}
+
+// norm1 -> delta
+void Pass::attention_branch(std::size_t layer) const {
+  const LayerTensors& w = weights.layers[layer];
+  LayerActivations& a = act.layers[layer];
+  kernels.linear(a.norm1, w.qkv_weight, w.qkv_bias, a.qkv);
+  if (config.positions == arch::Positions::kRope) {
+    kernels.rope(a.qkv, act.positions, act.rope_cos, act.rope_sin, config.heads, config.kv_heads,
+                 false);
+  }
+  kernels.attention(attention_shape(layer), a.qkv, act.segments, a.attention, a.lse);
+  kernels.linear(a.attention, w.out_weight, w.out_bias, act.delta);
+  drop(act.delta, layer, kAttentionOut);
+}
+
+// norm2 -> delta
+void Pass::mlp_branch(std::size_t layer) const {
+  const LayerTensors& w = weights.layers[layer];
+  LayerActivations& a = act.layers[layer];
+  kernels.linear_activation(a.norm2, w.up_weight, w.up_bias, config.activation, config.gated,
+                            a.mlp_pre, a.mlp_act);
+  kernels.linear(a.mlp_act, w.down_weight, w.down_bias, act.delta);
+  drop(act.delta, layer, kMlpOut);
+}
+
+// The gradient that enters a branch from the residual stream: the stream's own, masked when the
+// branch's output was.
+const Tensor& Pass::branch_gradient(std::size_t layer, Site site) const {
+  const Tensor& incoming = act.dresidual_act.defined() ? act.dresidual_act : act.dresidual;
+  if (place.p == 0) return incoming;
+  act.delta.copy_(incoming);
+  kernels.dropout(act.delta, key(layer, site));
+  return act.delta;
+}
+
+void Pass::mlp_backward(std::size_t layer, LayerTensors& g) const {
+  const LayerTensors& w = weights.layers[layer];
+  LayerActivations& a = act.layers[layer];
+  const Tensor& dout = branch_gradient(layer, kMlpOut);
+  kernels.linear_backward_weight(dout, a.mlp_act, g.down_weight, g.down_bias);
+  kernels.linear_backward_input(dout, w.down_weight, act.dmlp_act, false);
+  kernels.activation_backward(a.mlp_pre, act.dmlp_act, config.activation, config.gated,
+                              act.dmlp_pre);
+  kernels.linear_backward_weight(act.dmlp_pre, a.norm2, g.up_weight, g.up_bias);
+  kernels.linear_backward_input(act.dmlp_pre, w.up_weight, act.dnorm, false);
+  kernels.norm_backward(config.norm, act.dnorm, a.x_mid, w.norm2_weight, a.mean2, a.rstd2,
+                        act.dresidual, g.norm2_weight, g.norm2_bias, act.dresidual_act);
+}
+
+void Pass::attention_backward(std::size_t layer, LayerTensors& g) const {
+  const LayerTensors& w = weights.layers[layer];
+  LayerActivations& a = act.layers[layer];
+  const Tensor& dout = branch_gradient(layer, kAttentionOut);
+  kernels.linear_backward_weight(dout, a.attention, g.out_weight, g.out_bias);
+  kernels.linear_backward_input(dout, w.out_weight, act.dattention, false);
+  kernels.attention_backward(attention_shape(layer), a.qkv, act.segments, a.attention, a.lse,
+                             act.dattention, act.dqkv);
+  if (config.positions == arch::Positions::kRope) {
+    kernels.rope(act.dqkv, act.positions, act.rope_cos, act.rope_sin, config.heads, config.kv_heads,
+                 true);
+  }
+  kernels.linear_backward_weight(act.dqkv, a.norm1, g.qkv_weight, g.qkv_bias);
+  kernels.linear_backward_input(act.dqkv, w.qkv_weight, act.dnorm, false);
+  kernels.norm_backward(config.norm, act.dnorm, a.x_in, w.norm1_weight, a.mean1, a.rstd1,
+                        act.dresidual, g.norm1_weight, g.norm1_bias, act.dresidual_act);
+}
+
+}  // namespace
+
+void forward(const Kernels& kernels, const arch::TransformerConfig& config,
+             const ModelTensors& weights, Activations& act, const DropoutPlace& place) {
+  const Pass pass{kernels, config, weights, act, place};
+  Tensor& embedded = act.layers[0].x_in;
+  kernels.embed(act.ids, act.positions, weights.token_embedding, weights.position_embedding,
+                embedded);
+  pass.drop(embedded, 0, kEmbedding);
+  for (std::size_t layer = 0; layer < act.layers.size(); ++layer) {
+    // Each norm also adds what the branch before it computed.
+    if (layer == 0) {
+      pass.norm1(0, embedded, {});
+    } else {
+      pass.norm1(layer, act.layers[layer - 1].x_mid, act.delta);
+    }
+    pass.attention_branch(layer);
+    pass.norm2(layer, act.layers[layer].x_in, act.delta);
+    pass.mlp_branch(layer);
+  }
+  kernels.add_norm(config.norm, act.layers.back().x_mid, act.delta, weights.final_norm_weight,
+                   weights.final_norm_bias, config.norm_eps, act.x_final, act.norm_final,
+                   act.mean_final, act.rstd_final);
+}
+
+void head_loss(const Kernels& kernels, const ModelTensors& weights, Activations& act, float scale,
+               ModelTensors* gradients) {
+  const std::int64_t rows = act.norm_final.size(0), chunk = act.logits.size(0);
+  Tensor no_bias;
+  for (std::int64_t begin = 0; begin < rows; begin += chunk) {
+    const std::int64_t count = std::min(chunk, rows - begin);
+    Tensor logits = act.logits.narrow(0, 0, count);
+    const Tensor hidden = act.norm_final.narrow(0, begin, count);
+    const Tensor targets = act.targets.narrow(0, begin, count);
+    Tensor losses = act.losses.narrow(0, begin, count);
+    kernels.linear(hidden, weights.head, no_bias, logits);
+    if (!gradients) {
+      kernels.cross_entropy_loss(logits, targets, losses);
+      continue;
+    }
+    kernels.cross_entropy(logits, targets, scale, losses);
+    Tensor dhidden = act.dnorm.narrow(0, begin, count);
+    kernels.linear_backward_input(logits, weights.head, dhidden, false);
+    kernels.linear_backward_weight(logits, hidden, gradients->head, no_bias);
+  }
+}
+
+void backward(const Kernels& kernels, const arch::TransformerConfig& config, plan::Recompute mode,
+              const ModelTensors& weights, Activations& act, const DropoutPlace& place,
+              ModelTensors& gradients) {
+  const Pass pass{kernels, config, weights, act, place};
+  act.dresidual.zero_();
+  kernels.norm_backward(config.norm, act.dnorm, act.x_final, weights.final_norm_weight,
+                        act.mean_final, act.rstd_final, act.dresidual, gradients.final_norm_weight,
+                        gradients.final_norm_bias, act.dresidual_act);
+  for (std::size_t layer = act.layers.size(); layer-- > 0;) {
+    LayerActivations& a = act.layers[layer];
+    if (mode != plan::Recompute::kOff) pass.norm1(layer, a.x_in, {});
+    if (mode == plan::Recompute::kFull) {
+      pass.attention_branch(layer);
+      pass.norm2(layer, a.x_in, act.delta);
+      kernels.linear_activation(a.norm2, weights.layers[layer].up_weight,
+                                weights.layers[layer].up_bias, config.activation, config.gated,
+                                a.mlp_pre, a.mlp_act);
+    } else if (mode == plan::Recompute::kSelective) {
+      pass.norm2(layer, a.x_mid, {});
+      kernels.activation(a.mlp_pre, config.activation, config.gated, a.mlp_act);
+    }
+    pass.mlp_backward(layer, gradients.layers[layer]);
+    pass.attention_backward(layer, gradients.layers[layer]);
+  }
+  pass.drop(act.dresidual, 0, kEmbedding);
+  kernels.embed_backward(act.ids, act.positions, act.dresidual, gradients.token_embedding,
+                         gradients.position_embedding);
+}
+
+}  // namespace llmops::tensor

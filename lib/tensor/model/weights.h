@@ -1,0 +1,74 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "arch/parameters.h"
+#include "weights/safetensors.h"
+
+namespace llmops::tensor {
+
+using at::Tensor;
+
+// Views of one flat buffer, by place in the model. Undefined where the configuration has no such
+// tensor. The same struct names weights and gradients.
+struct LayerTensors {
+  Tensor norm1_weight, norm1_bias, qkv_weight, qkv_bias, out_weight, out_bias;
+  Tensor norm2_weight, norm2_bias, up_weight, up_bias, down_weight, down_bias;
+};
+struct ModelTensors {
+  Tensor token_embedding, position_embedding;  // always float: rows are looked up, not multiplied
+  std::vector<LayerTensors> layers;
+  Tensor final_norm_weight, final_norm_bias;
+  Tensor head;  // the tied embedding or the head's own weight, in the compute type
+};
+
+// Views into `flat` (float [layout.size]); matrices come from `compute` (bfloat16, same layout)
+// when it is defined.
+ModelTensors bind(const arch::TransformerConfig& config, const arch::ParameterLayout& layout,
+                  const Tensor& flat, const Tensor& compute = {});
+
+// The weights of one model: float masters in one flat buffer and, for bf16, a rounded copy that the
+// products read.
+class Weights {
+ public:
+  Weights(const arch::TransformerConfig& config, const at::Device& device, bool bf16);
+
+  const arch::TransformerConfig& config() const { return config_; }
+  const arch::ParameterLayout& layout() const { return layout_; }
+  Tensor& flat() { return flat_; }
+  Tensor& compute() { return compute_; }  // undefined without bf16
+  const ModelTensors& tensors() const { return tensors_; }
+  bool bf16() const { return compute_.defined(); }
+  at::Device device() const { return flat_.device(); }
+
+  // Normal(0, initializer_range), projections into the residual stream narrowed by 1/sqrt(2 L)
+  // (GPT-2, section 2.3), norms 1, biases 0. Element i of a weight depends on (seed, weight, i)
+  // only.
+  void initialize(std::uint64_t seed);
+  // From the safetensors files of a Hugging Face folder of the same configuration (one file, or
+  // the shards of model.safetensors.index.json). Throws Error(kDamaged) naming the tensor that is
+  // missing, unknown or of another shape.
+  void load(const std::string& folder);
+  void load_file(const std::string& path);  // one safetensors file
+  void refresh_compute();                   // after any change of the masters
+
+ private:
+  void load_from(const std::vector<weights::SafetensorsFile>& files);
+
+  arch::TransformerConfig config_;
+  arch::ParameterLayout layout_;
+  Tensor flat_, compute_;
+  ModelTensors tensors_;
+};
+
+// The tensors of a Hugging Face model.safetensors for a flat float buffer on any device, in
+// Hugging Face's names and layout. `flat` must live until the sources are used up.
+std::vector<weights::TensorSource> hf_sources(const arch::TransformerConfig& config,
+                                              const arch::ParameterLayout& layout,
+                                              const Tensor& flat);
+
+}  // namespace llmops::tensor

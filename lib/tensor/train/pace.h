@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+
+#include "plan/plan.h"
+
+namespace llmops::tensor {
+
+// How fast the run goes: rates over the recent steps, and what is left.
+class Pace {
+ public:
+  // peak_flops: measured rate of matrix products on this device, for MFU; 0 = unknown.
+  Pace(double flops_per_token, double peak_flops)
+      : flops_per_token_(flops_per_token), peak_flops_(peak_flops) {}
+
+  void add(double seconds, std::int64_t tokens);
+  double tokens_per_second() const;
+  // Share of the measured matrix-product rate: 6 N + 12 L H D T per token (PaLM, appendix B).
+  double mfu() const;
+  double eta_seconds(std::int64_t steps_left) const;
+
+ private:
+  struct Sample {
+    double seconds;
+    std::int64_t tokens;
+  };
+  static constexpr std::size_t kWindow = 50;
+  double flops_per_token_, peak_flops_;
+  std::deque<Sample> samples_;
+  double seconds_ = 0;
+  std::int64_t tokens_ = 0;
+};
+
+// Floating-point operations per second of a square matrix product on the device, the best of a few.
+double measure_matmul_flops(bool cuda, bool bf16);
+
+}  // namespace llmops::tensor

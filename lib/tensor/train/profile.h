@@ -1,0 +1,54 @@
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "tensor/kernels/kernels.h"
+
+namespace llmops::tensor {
+
+// Times every kernel by standing in front of the table, from any thread. One profiler at a time.
+// Spans of the first steps go to a Chrome trace (chrome://tracing, Perfetto: JSON Array Format).
+class Profiler {
+ public:
+  explicit Profiler(const Kernels& inner);
+  ~Profiler();
+  Profiler(const Profiler&) = delete;
+  Profiler& operator=(const Profiler&) = delete;
+
+  const Kernels& kernels() const { return timed_; }
+  void end_step(double seconds);
+  // {"steps", "seconds_per_step", "kernels": [{"name", "seconds_per_step", "calls_per_step"}]},
+  // slowest first. Kernel seconds are summed over threads. Writes the trace when a path is given.
+  Json finish(const std::string& trace_path);
+
+  void record(std::size_t kernel, double start, double end);
+  const Kernels& inner() const { return inner_; }
+
+ private:
+  struct Span {
+    std::size_t kernel;
+    int thread;
+    double start, end;
+  };
+  static constexpr std::size_t kMaxSpans = 200'000;
+  struct Total {
+    double seconds = 0;
+    std::int64_t calls = 0;
+  };
+
+  Kernels inner_, timed_;
+  std::mutex mutex_;
+  std::vector<Total> totals_;
+  std::vector<Span> spans_;
+  double origin_;
+  double step_seconds_ = 0;
+  std::int64_t steps_ = 0;
+};
+
+}  // namespace llmops::tensor

@@ -1,0 +1,151 @@
+#include "tensor/train/state.h"
+
+#include <ATen/ops/empty.h>
+#include <ATen/ops/zeros.h>
+
+#include <cmath>
+#include <cstring>
+
+#include "arch/transformer_config.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "checkpoint/checkpoint.h"
+#include "weights/safetensors.h"
+
+namespace llmops::tensor {
+
+namespace {
+
+constexpr const char* kModelFile = "model.safetensors";
+constexpr const char* kAverageFile = "model.ema.safetensors";
+constexpr const char* kOptimizerFile = "state/optimizer.safetensors";
+constexpr const char* kTrainerFile = "state/trainer.json";
+
+weights::TensorSource flat_source(const std::string& name, const Tensor& tensor) {
+  const Tensor host = tensor.cpu();
+  const bool wide = host.scalar_type() == at::kDouble;
+  return {name,
+          wide ? weights::DType::kF64 : weights::DType::kF32,
+          {host.numel()},
+          [host](std::uint64_t offset, std::span<std::byte> out) {
+            std::memcpy(out.data(), static_cast<const std::byte*>(host.data_ptr()) + offset,
+                        out.size());
+          }};
+}
+
+void read_flat(const weights::SafetensorsFile& file, const std::string& name, Tensor& into) {
+  const weights::TensorInfo* info = file.find(name);
+  const auto bytes = static_cast<std::uint64_t>(into.nbytes());
+  if (!info || info->end - info->begin != bytes) {
+    throw damaged("tensor {} is missing or of another size", name).at(file.path());
+  }
+  Tensor host = into.is_cpu() ? into : at::empty(into.sizes(), into.options().device(at::kCPU));
+  file.read(*info, 0, {static_cast<std::byte*>(host.data_ptr()), bytes});
+  if (!into.is_cpu()) into.copy_(host);
+}
+
+void check_finite(Weights& weights, const Kernels& kernels) {
+  Tensor norm = at::zeros({1}, at::TensorOptions(weights.device()).dtype(at::kDouble));
+  kernels.norm_squared(weights.flat(), norm);
+  if (!std::isfinite(norm.item<double>())) {
+    throw Error(ExitCode::kDiverged, "the weights are not finite; nothing was saved");
+  }
+}
+
+}  // namespace
+
+Json TrainState::to_json() const {
+  Json json = Json::object();
+  json.set("step", step).set("micro_batches", micro_batches).set("tokens", tokens);
+  json.set("last_eval_step", last_eval_step).set("last_sample_step", last_sample_step);
+  json.set("evals_without_gain", evals_without_gain).set("best_value", best_value);
+  json.set("rollbacks", rollbacks).set("seconds", seconds);
+  Json kept = Json::array();
+  for (const BestStep& entry : best) {
+    kept.push(Json::object().set("step", entry.step).set("value", entry.value));
+  }
+  return json.set("best", kept);
+}
+
+TrainState TrainState::from_json(const Json& json) {
+  TrainState state;
+  state.step = json.at("step").as_int();
+  state.micro_batches = json.at("micro_batches").as_int();
+  state.tokens = json.at("tokens").as_int();
+  state.last_eval_step = json.at("last_eval_step").as_int();
+  state.last_sample_step = json.at("last_sample_step").as_int();
+  state.last_save_step = state.step;
+  state.evals_without_gain = json.at("evals_without_gain").as_int();
+  if (!json.at("best_value").is_null()) state.best_value = json.at("best_value").as_double();
+  state.rollbacks = json.at("rollbacks").as_int();
+  state.seconds = json.at("seconds").as_double();
+  for (const Json& entry : json.at("best").as_array()) {
+    state.best.push_back({entry.at("step").as_int(), entry.at("value").as_double()});
+  }
+  return state;
+}
+
+std::vector<FolderFile> hf_folder_files(const arch::TransformerConfig& config,
+                                        const text::Tokenizer& tokenizer) {
+  Json generation = Json::object();
+  generation.set("_from_model_config", true);
+  Json tokenizer_config = Json::object();
+  tokenizer_config.set("tokenizer_class", "PreTrainedTokenizerFast");
+  tokenizer_config.set("clean_up_tokenization_spaces", false);
+  tokenizer_config.set("model_max_length", config.max_positions);
+  if (const auto id = tokenizer.eos()) {
+    generation.set("eos_token_id", std::int64_t{*id});
+    tokenizer_config.set("eos_token", tokenizer.name(*id));
+  }
+  return {{"config.json", arch::write_hf_config(config).dump(2) + "\n"},
+          {"generation_config.json", generation.dump(2) + "\n"},
+          {"tokenizer.json", tokenizer.to_json().dump() + "\n"},
+          {"tokenizer_config.json", tokenizer_config.dump(2) + "\n"}};
+}
+
+std::string save_checkpoint(const engine::TrainJob& job, const TrainState& state,
+                            const LossGuard& guard, Weights& weights, TrainStep& step) {
+  check_finite(weights, step.kernels());
+  checkpoint::CheckpointWriter writer(job.output_dir, state.step,
+                                      static_cast<std::uint64_t>(job.plan.checkpoint_bytes));
+  const auto save = [&writer](const std::string& name,
+                              const std::vector<weights::TensorSource>& tensors) {
+    const std::map<std::string, std::string> metadata{{"format", "pt"}};
+    writer.add(name, weights::write_safetensors(join_path(writer.path(), name), tensors, metadata));
+  };
+  save(kModelFile, hf_sources(weights.config(), weights.layout(), weights.flat()));
+  if (step.average().defined()) {
+    save(kAverageFile, hf_sources(weights.config(), weights.layout(), step.average()));
+  }
+  for (const FolderFile& file : hf_folder_files(weights.config(), job.dataset->tokenizer())) {
+    writer.write(file.name, file.content);
+  }
+  make_directories(join_path(writer.path(), "state"));
+  save(kOptimizerFile, {flat_source("m", step.moment1()), flat_source("v", step.moment2()),
+                        flat_source("updates", step.updates())});
+  Json trainer = state.to_json();
+  trainer.set("guard", guard.state());
+  writer.write(kTrainerFile, trainer.dump(2) + "\n");
+  Json info = Json::object();
+  info.set("identity", job.identity).set("plan", job.plan.to_json());
+  return writer.publish(std::move(info));
+}
+
+void load_checkpoint(const std::string& folder, TrainState& state, LossGuard& guard,
+                     Weights& weights, TrainStep& step) {
+  const Json trainer = load_json(join_path(folder, kTrainerFile));
+  state = TrainState::from_json(trainer);
+  guard.restore(trainer.at("guard"));
+  weights.load(folder);
+  const weights::SafetensorsFile file(join_path(folder, kOptimizerFile));
+  read_flat(file, "m", step.moment1());
+  read_flat(file, "v", step.moment2());
+  read_flat(file, "updates", step.updates());
+  if (step.average().defined()) {
+    Weights average(weights.config(), at::kCPU, false);
+    average.load_file(join_path(folder, kAverageFile));
+    step.average().copy_(average.flat());
+  }
+}
+
+}  // namespace llmops::tensor

@@ -1,0 +1,67 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "data/batch.h"
+#include "plan/plan.h"
+#include "recipe/sections.h"
+#include "tensor/kernels/kernels.h"
+#include "tensor/model/transformer.h"
+#include "tensor/model/weights.h"
+
+namespace llmops::tensor {
+
+// What one step left behind, read from the device.
+struct StepValues {
+  double loss_sum = 0;   // nats over all targets of the step
+  double grad_norm = 0;  // of the averaged gradients, before clipping
+  bool applied = false;
+};
+
+// Gradients and optimizer state of one model, and the buffers to compute them: the arithmetic of a
+// training step without data, schedule or policy. Micro batches are cut into plan.shards parts that
+// are computed side by side, each with its own gradients; their sum does not depend on timing.
+class TrainStep {
+ public:
+  TrainStep(const plan::Plan& plan, const recipe::Optimizer& optimizer, double max_grad_norm,
+            double ema_decay, Weights& weights);
+
+  // Adds the gradients of scale * (sum of the batch's losses). `micro_batch` counts over the run
+  // and keys dropout.
+  void accumulate(const data::Batch& batch, double scale, std::uint64_t seed,
+                  std::uint64_t micro_batch);
+  // Clips, updates the weights unless loss or gradients are not finite, averages, clears.
+  StepValues update(double learning_rate);
+
+  void reset();  // optimizer state, average and gradients as at the start
+
+  Tensor& moment1() { return m_; }
+  Tensor& moment2() { return v_; }
+  Tensor& updates() { return updates_; }  // float64 [1]
+  Tensor& average() { return average_; }  // undefined without EMA
+  const Tensor& gradients() const { return gradients_.front(); }
+  const Kernels& kernels() const { return kernels_; }
+  void set_kernels(const Kernels& kernels) { kernels_ = kernels; }
+
+ private:
+  struct Shard {
+    Activations activations;
+    ModelTensors gradients;
+    std::int64_t first_row;
+    Tensor loss;  // float64 [1], summed over the micro batches of a step
+  };
+  void run_shard(Shard& shard, const data::Batch& batch, float scale, std::uint64_t seed,
+                 std::uint64_t micro_batch);
+
+  Kernels kernels_;
+  plan::Plan plan_;
+  AdamWStep adamw_;
+  double ema_decay_;
+  Weights& weights_;
+  std::vector<Tensor> gradients_;  // flat, one per shard
+  std::vector<Shard> shards_;
+  Tensor m_, v_, updates_, average_, norm_squared_, loss_;
+};
+
+}  // namespace llmops::tensor

@@ -1,0 +1,326 @@
+#include "tensor/train/trainer.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/process.h"
+#include "base/time.h"
+#include "checkpoint/checkpoint.h"
+#include "tensor/generate/language_model.h"
+#include "tensor/train/pace.h"
+#include "tensor/train/profile.h"
+#include "tensor/train/schedule.h"
+#include "tensor/train/state.h"
+#include "tensor/train/step.h"
+
+namespace llmops::tensor {
+
+namespace {
+
+using engine::TrainHost;
+using engine::TrainJob;
+using engine::TrainResult;
+
+at::Device device_of(const TrainJob& job) {
+  return job.recipe.train.device == "cuda" ? at::Device(at::kCUDA, 0) : at::Device(at::kCPU);
+}
+
+class TrainLoop final : public engine::Trainer {
+ public:
+  explicit TrainLoop(TrainJob job)
+      : job_(std::move(job)),
+        weights_(job_.config, device_of(job_), job_.plan.precision == plan::Precision::kBf16Mixed),
+        step_(job_.plan, job_.recipe.optimizer, job_.recipe.train.max_grad_norm,
+              job_.recipe.train.ema_decay, weights_),
+        guard_(job_.recipe.guard),
+        batches_(job_.dataset->train_batches(job_.plan.micro_batch, 0, 1)) {}
+
+  TrainResult run(TrainHost& host) override;
+
+ private:
+  void start();
+  void initialize();
+  // What is due at the current step before the next one: evaluation, samples, checkpoint. False
+  // when early stopping ends the run.
+  bool duties(bool at_end);
+  void train_one_step();
+  void report(const StepValues& values, std::int64_t tokens, double rate, double seconds,
+              double zscore);
+  void handle_trouble(const LossGuard::Judgement& judgement, double loss);
+  void roll_back();
+  bool evaluate();
+  void write_samples();
+  void save();
+  TrainResult finish(ExitCode code, std::string reason);
+  bool due(std::int64_t every) const { return every > 0 && state_.step % every == 0; }
+  // The current step is among the best and must be on disk to stay there.
+  bool saving_improves() const {
+    return std::any_of(state_.best.begin(), state_.best.end(),
+                       [this](const BestStep& best) { return best.step == state_.step; });
+  }
+
+  TrainJob job_;
+  Weights weights_;
+  TrainStep step_;
+  LossGuard guard_;
+  std::unique_ptr<data::BatchSource> batches_;
+  TrainState state_;
+  TrainHost* host_ = nullptr;
+  std::unique_ptr<Profiler> profiler_;
+  std::optional<Pace> pace_;
+  std::vector<data::Batch> micro_batches_;
+  double started_ = 0;
+  std::string newest_checkpoint_;
+};
+
+void TrainLoop::start() {
+  if (job_.resume_from) {
+    load_checkpoint(*job_.resume_from, state_, guard_, weights_, step_);
+    newest_checkpoint_ = *job_.resume_from;
+    return;
+  }
+  initialize();
+  step_.reset();
+}
+
+void TrainLoop::initialize() {
+  if (job_.recipe.model.path) {
+    weights_.load(*job_.recipe.model.path);
+  } else {
+    weights_.initialize(static_cast<std::uint64_t>(job_.recipe.seed));
+  }
+}
+
+TrainResult TrainLoop::run(TrainHost& host) {
+  host_ = &host;
+  started_ = monotonic_seconds();
+  if (job_.profile) {
+    profiler_ = std::make_unique<Profiler>(step_.kernels());
+    step_.set_kernels(profiler_->kernels());
+  }
+  start();
+  const auto& max_time = job_.recipe.train.max_time;
+  while (true) {
+    const bool at_end = state_.step >= job_.plan.total_steps;
+    if (!duties(at_end)) return finish(ExitCode::kOk, "early stopping");
+    if (at_end) return finish(ExitCode::kOk, "");
+    const bool stop = host.stop_requested();
+    const bool out_of_time = max_time && monotonic_seconds() - started_ >= max_time->seconds;
+    if (host.take_save_request() || stop || out_of_time) save();
+    if (stop) return finish(ExitCode::kTerminated, "stopped by a signal");
+    if (out_of_time) return finish(ExitCode::kBudgetSpent, "train.max_time is spent");
+    train_one_step();
+    if (guard_.exhausted()) {
+      if (state_.rollbacks >= job_.recipe.guard.max_rollbacks) {
+        return finish(ExitCode::kDiverged, fmt::format("diverged at step {} after {} rollbacks",
+                                                       state_.step, state_.rollbacks));
+      }
+      roll_back();
+    }
+  }
+}
+
+bool TrainLoop::duties(bool at_end) {
+  const recipe::Recipe& recipe = job_.recipe;
+  const bool first = state_.step == 0;
+  const bool eval_due =
+      first ? recipe.eval.at_start : due(recipe.eval.eval_steps) || (at_end && recipe.eval.at_end);
+  bool go_on = true;
+  if (eval_due && state_.last_eval_step != state_.step && job_.dataset->has_eval()) {
+    go_on = evaluate();
+  }
+  const bool sample_due =
+      recipe.generate.count > 0 && !first && (due(recipe.generate.every_steps) || at_end);
+  if (sample_due && state_.last_sample_step != state_.step) write_samples();
+  const bool save_due =
+      !first && (due(recipe.checkpoint.save_steps) || at_end || !go_on || saving_improves());
+  if (save_due && state_.last_save_step != state_.step) save();
+  return go_on;
+}
+
+void TrainLoop::train_one_step() {
+  const double start = monotonic_seconds();
+  const auto accumulation = static_cast<std::size_t>(job_.plan.accumulation);
+  micro_batches_.resize(accumulation);
+  std::int64_t tokens = 0;
+  for (data::Batch& batch : micro_batches_) {
+    batches_->read(state_.micro_batches++, batch);
+    tokens += batch.supervised_tokens;
+  }
+  // Divide by the supervised tokens of the whole step, not of this micro-batch: rows differ in
+  // targets, and a mean of means would weigh short ones more.
+  const double scale = tokens > 0 ? 1.0 / static_cast<double>(tokens) : 0.0;
+  const auto seed = static_cast<std::uint64_t>(job_.recipe.seed);
+  for (std::size_t i = 0; i < accumulation; ++i) {
+    const auto index = static_cast<std::uint64_t>(state_.micro_batches) - accumulation + i;
+    step_.accumulate(micro_batches_[i], scale, seed, index);
+  }
+  const double rate = learning_rate(job_.recipe.optimizer, job_.recipe.lr_scheduler, state_.step,
+                                    job_.plan.warmup_steps, job_.plan.total_steps);
+  const StepValues values = step_.update(rate);
+  ++state_.step;
+  state_.tokens += tokens;
+  const double loss = values.loss_sum * scale;
+  const LossGuard::Judgement judgement = guard_.judge(loss, values.grad_norm);
+  const double seconds = monotonic_seconds() - start;
+  state_.seconds += seconds;
+  report(values, tokens, rate, seconds, judgement.zscore);
+  if (profiler_) profiler_->end_step(seconds);
+  if (judgement.verdict != LossGuard::Verdict::kGood) handle_trouble(judgement, loss);
+}
+
+void TrainLoop::report(const StepValues& values, std::int64_t tokens, double rate, double seconds,
+                       double zscore) {
+  if (!pace_) {
+    pace_.emplace(job_.plan.flops_per_token,
+                  measure_matmul_flops(weights_.device().is_cuda(), weights_.bf16()));
+  }
+  pace_->add(seconds, tokens);
+  engine::StepReport report;
+  report.step = state_.step;
+  report.total_steps = job_.plan.total_steps;
+  report.tokens = tokens;
+  report.total_tokens = state_.tokens;
+  report.epoch = static_cast<double>(state_.micro_batches) /
+                 static_cast<double>(std::max<std::int64_t>(1, batches_->batches_per_epoch()));
+  report.loss = tokens > 0 ? values.loss_sum / static_cast<double>(tokens) : 0;
+  report.loss_zscore = zscore;
+  report.grad_norm = values.grad_norm;
+  report.learning_rate = rate;
+  report.skipped = !values.applied;
+  report.seconds = seconds;
+  report.tokens_per_second = pace_->tokens_per_second();
+  report.mfu = pace_->mfu();
+  report.eta_seconds = pace_->eta_seconds(job_.plan.total_steps - state_.step);
+  report.memory_bytes = static_cast<std::int64_t>(peak_resident_bytes());
+  host_->report(report);
+}
+
+void TrainLoop::handle_trouble(const LossGuard::Judgement& judgement, double loss) {
+  const bool skipped = judgement.verdict == LossGuard::Verdict::kNonFinite;
+  host_->event("warning", skipped ? "non_finite" : "loss_spike", state_.step,
+               skipped ? fmt::format("loss {} or its gradients are not finite; update skipped "
+                                     "(micro batches {} to {})",
+                                     loss, state_.micro_batches - job_.plan.accumulation,
+                                     state_.micro_batches - 1)
+                       : fmt::format("loss {:.4f} is {:.1f} robust deviations above the recent "
+                                     "median",
+                                     loss, judgement.zscore));
+}
+
+// Back to the last good checkpoint (the start, when there is none), past the bad window of data.
+void TrainLoop::roll_back() {
+  const std::int64_t bad_step = state_.step, cursor = state_.micro_batches;
+  const std::int64_t rollbacks = state_.rollbacks + 1;
+  std::vector<std::string> warnings;
+  const auto good = checkpoint::newest_valid(job_.output_dir, warnings);
+  if (good) {
+    load_checkpoint(good->path, state_, guard_, weights_, step_);
+  } else {
+    state_ = TrainState{};
+    guard_ = LossGuard(job_.recipe.guard);
+    initialize();
+    step_.reset();
+  }
+  state_.rollbacks = rollbacks;
+  state_.micro_batches = cursor;
+  guard_.forget_trouble();
+  host_->event("warning", "rollback", state_.step,
+               fmt::format("rolled back from step {} to step {}; the data of the window is skipped",
+                           bad_step, state_.step));
+  host_->rolled_back(state_.step);
+}
+
+bool TrainLoop::evaluate() {
+  const auto model = make_model(weights_.config(), weights_.tensors(), weights_.bf16());
+  const engine::EvalVerdict verdict = host_->evaluate(*model, state_.step, "eval/");
+  if (!verdict.complete) return true;  // a stop was requested: evaluated again after the resume
+  if (step_.average().defined()) {
+    const auto average = make_model(
+        weights_.config(), bind(weights_.config(), weights_.layout(), step_.average()), false);
+    host_->evaluate(*average, state_.step, "eval/ema_");
+  }
+  state_.last_eval_step = state_.step;
+  const recipe::Checkpoint& policy = job_.recipe.checkpoint;
+  const auto metric = std::find_if(verdict.metrics.begin(), verdict.metrics.end(),
+                                   [&](const auto& entry) { return entry.first == policy.metric; });
+  if (metric == verdict.metrics.end() || !std::isfinite(metric->second)) return true;
+  const double value = metric->second;
+  const bool gain =
+      !state_.best_value || value < *state_.best_value - job_.recipe.eval.early_stopping_min_delta;
+  state_.evals_without_gain = gain ? 0 : state_.evals_without_gain + 1;
+  if (gain) state_.best_value = value;
+  if (policy.keep_best > 0 && state_.step > 0) {
+    state_.best.push_back({state_.step, value});
+    std::stable_sort(state_.best.begin(), state_.best.end(),
+                     [](const BestStep& a, const BestStep& b) { return a.value < b.value; });
+    if (static_cast<std::int64_t>(state_.best.size()) > policy.keep_best) state_.best.pop_back();
+  }
+  const std::int64_t patience = job_.recipe.eval.early_stopping_patience;
+  return patience == 0 || state_.evals_without_gain < patience;
+}
+
+void TrainLoop::write_samples() {
+  const recipe::Generate& settings = job_.recipe.generate;
+  const text::Tokenizer& tokenizer = job_.dataset->tokenizer();
+  const auto model = make_model(weights_.config(), weights_.tensors(), weights_.bf16());
+  for (std::int64_t i = 0; i < settings.count; ++i) {
+    const std::string prompt =
+        settings.prompts.empty()
+            ? std::string()
+            : settings.prompts[static_cast<std::size_t>(i) % settings.prompts.size()];
+    engine::GenerateRequest request;
+    tokenizer.encode(prompt, request.prompt);
+    request.max_tokens = settings.max_tokens;
+    request.sampling = {settings.temperature, settings.top_k, settings.top_p,
+                        static_cast<std::uint64_t>(job_.recipe.seed + 1000 * state_.step + i)};
+    if (const auto eos = tokenizer.eos()) request.stop_tokens.push_back(*eos);
+    model->submit(request);
+    std::vector<std::int32_t> ids;
+    while (model->step([&](const engine::TokenEvent& event) {
+      if (event.token) ids.push_back(*event.token);
+    })) {
+      if (host_->stop_requested()) return;
+    }
+    host_->sample(state_.step, prompt, tokenizer.decode(ids));
+  }
+  state_.last_sample_step = state_.step;
+}
+
+void TrainLoop::save() {
+  if (state_.last_save_step == state_.step) return;
+  host_->flush();
+  std::vector<std::int64_t> keep;
+  for (const BestStep& best : state_.best) keep.push_back(best.step);
+  newest_checkpoint_ = save_checkpoint(job_, state_, guard_, weights_, step_);
+  state_.last_save_step = state_.step;
+  host_->checkpoint_saved(newest_checkpoint_, state_.step);
+  checkpoint::prune(job_.output_dir, job_.recipe.checkpoint.keep_last, keep);
+}
+
+TrainResult TrainLoop::finish(ExitCode code, std::string reason) {
+  TrainResult result;
+  result.code = code;
+  result.reason = std::move(reason);
+  result.step = state_.step;
+  result.total_tokens = state_.tokens;
+  result.checkpoint = newest_checkpoint_;
+  if (!state_.best.empty()) {
+    result.best_checkpoint =
+        join_path(job_.output_dir, checkpoint::checkpoint_name(state_.best.front().step));
+  }
+  result.seconds = monotonic_seconds() - started_;
+  if (profiler_) result.profile = profiler_->finish(job_.trace_path);
+  return result;
+}
+
+}  // namespace
+
+std::unique_ptr<engine::Trainer> make_trainer(TrainJob job) {
+  return std::make_unique<TrainLoop>(std::move(job));
+}
+
+}  // namespace llmops::tensor
