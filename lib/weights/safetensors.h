@@ -35,6 +35,7 @@ class SafetensorsFile {
   SafetensorsFile(SafetensorsFile&& other) noexcept;
 
   const std::string& path() const { return path_; }
+  // By position in the file.
   const std::vector<TensorInfo>& tensors() const { return tensors_; }
   const TensorInfo* find(std::string_view name) const;
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
@@ -46,20 +47,24 @@ class SafetensorsFile {
   int fd_ = -1;
   std::uint64_t data_start_ = 0;
   std::vector<TensorInfo> tensors_;
+  std::vector<std::size_t> by_name_;  // positions in tensors_, sorted by name
   std::map<std::string, std::string> metadata_;
 };
 
-// One tensor to write; `fill` is called with consecutive blocks of its bytes, in order.
+// One tensor to write; `fill` is called with consecutive blocks of its bytes, in order, each of
+// whole elements.
 struct TensorSource {
   std::string name;
   DType dtype = DType::kF32;
   std::vector<std::int64_t> shape;
   std::function<void(std::uint64_t offset, std::span<std::byte> out)> fill;
 };
-// Writes a safetensors file durably (the caller chooses a temporary place). Returns the sha256 of
-// the file, computed while writing.
+// Writes a new safetensors file durably (the caller chooses a temporary place). Returns the sha256
+// of the file, computed while writing. The same tensors give the same bytes. transformers 4 loads
+// only files whose metadata says {"format": "pt"}.
 std::string write_safetensors(const std::string& path, const std::vector<TensorSource>& tensors,
-                              const std::map<std::string, std::string>& metadata = {});
+                              const std::map<std::string, std::string>& metadata = {
+                                  {"format", "pt"}});
 
 // bf16 and f16 conversions, round to nearest even.
 float bf16_to_float(std::uint16_t bits);
