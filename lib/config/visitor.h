@@ -27,23 +27,61 @@ enum class Role { kIdentity, kHorizon, kOperational };
 // What a value must satisfy, and how it is described. Built by the functions below and chained:
 // at_least(1).horizon(), one_of({"a", "b"}).operational(), path().
 struct Rule {
-  std::optional<double> low, high;  // inclusive unless open_low
-  bool open_low = false;
-  std::vector<std::string_view> choices;
-  bool is_path = false;   // relative to the file that holds it
+  std::optional<double> low, high;  // inclusive unless open
+  bool open_low = false, open_high = false;
+  std::vector<std::string_view> choices;  // a text must be one of them
+  bool is_path = false;                   // relative to the file that holds it
   bool required = false;
   Role role = Role::kIdentity;
 
-  Rule&& horizon() && { role = Role::kHorizon; return std::move(*this); }
-  Rule&& operational() && { role = Role::kOperational; return std::move(*this); }
-  Rule&& require() && { required = true; return std::move(*this); }
+  Rule&& horizon() && {
+    role = Role::kHorizon;
+    return std::move(*this);
+  }
+  Rule&& operational() && {
+    role = Role::kOperational;
+    return std::move(*this);
+  }
+  Rule&& require() && {
+    required = true;
+    return std::move(*this);
+  }
 };
-inline Rule any() { return {}; }
-inline Rule at_least(double low) { Rule r; r.low = low; return r; }
-inline Rule between(double low, double high) { Rule r; r.low = low; r.high = high; return r; }
-inline Rule above(double low) { Rule r; r.low = low; r.open_low = true; return r; }
-inline Rule one_of(std::vector<std::string_view> names) { Rule r; r.choices = std::move(names); return r; }
-inline Rule path() { Rule r; r.is_path = true; return r; }
+inline Rule any() {
+  return {};
+}
+inline Rule at_least(double low) {
+  Rule r;
+  r.low = low;
+  return r;
+}
+inline Rule between(double low, double high) {
+  Rule r;
+  r.low = low;
+  r.high = high;
+  return r;
+}
+inline Rule between_open(double low, double high) {  // [low, high)
+  Rule r = between(low, high);
+  r.open_high = true;
+  return r;
+}
+inline Rule above(double low) {
+  Rule r;
+  r.low = low;
+  r.open_low = true;
+  return r;
+}
+inline Rule one_of(std::vector<std::string_view> names) {
+  Rule r;
+  r.choices = std::move(names);
+  return r;
+}
+inline Rule path() {
+  Rule r;
+  r.is_path = true;
+  return r;
+}
 
 // A reference to one setting's member.
 using FieldRef =

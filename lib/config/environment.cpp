@@ -1,0 +1,94 @@
+#include "config/environment.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <cstdlib>
+
+#include "base/text.h"
+
+namespace llmops::config {
+
+namespace {
+
+constexpr std::string_view kOpen = "${env:";
+
+bool is_name(std::string_view name) {
+  const auto is_word = [](char c) {
+    return c == '_' || std::isalnum(static_cast<unsigned char>(c)) != 0;
+  };
+  return !name.empty() && std::isdigit(static_cast<unsigned char>(name[0])) == 0 &&
+         std::all_of(name.begin(), name.end(), is_word);
+}
+
+// A prefix that a service puts before its keys, and how many key characters follow at least.
+struct KeyShape {
+  std::string_view prefix;
+  std::size_t length;
+};
+constexpr std::array<KeyShape, 10> kKeyShapes{{{"sk-", 20},
+                                               {"hf_", 30},
+                                               {"ghp_", 30},
+                                               {"gho_", 30},
+                                               {"github_pat_", 30},
+                                               {"glpat-", 20},
+                                               {"xoxb-", 20},
+                                               {"xoxp-", 20},
+                                               {"AIza", 35},
+                                               {"AKIA", 16}}};
+
+bool is_key_character(char c) {
+  return c == '_' || c == '-' || std::isalnum(static_cast<unsigned char>(c)) != 0;
+}
+
+}  // namespace
+
+Expansion expand_environment(std::string_view text) {
+  Expansion result;
+  for (;;) {
+    const std::size_t begin = text.find(kOpen);
+    result.text += text.substr(0, begin);
+    if (begin == std::string_view::npos) return result;
+    text.remove_prefix(begin + kOpen.size());
+    const std::size_t end = text.find('}');
+    const std::string name(text.substr(0, end));
+    if (end == std::string_view::npos || !is_name(name)) {
+      result.problem = "a reference to the environment is written ${env:NAME}";
+      return result;
+    }
+    const char* value = std::getenv(name.c_str());
+    if (value == nullptr) {
+      result.problem = fmt::format("the environment variable {} is not set", name);
+      return result;
+    }
+    if (invalid_utf8(value)) {
+      result.problem = fmt::format("the environment variable {} is not valid UTF-8", name);
+      return result;
+    }
+    result.text += value;
+    result.names.push_back(name);
+    text.remove_prefix(end + 1);
+  }
+}
+
+bool looks_like_secret(std::string_view text) {
+  for (const KeyShape& shape : kKeyShapes) {
+    for (std::size_t at = text.find(shape.prefix); at != std::string_view::npos;
+         at = text.find(shape.prefix, at + 1)) {
+      if (at > 0 && is_key_character(text[at - 1])) continue;  // inside a word
+      const std::string_view rest = text.substr(at + shape.prefix.size());
+      const auto stop = std::find_if_not(rest.begin(), rest.end(), is_key_character);
+      const auto length = static_cast<std::size_t>(stop - rest.begin());
+      // Words joined by hyphens are no key: keys have digits.
+      const bool digits = std::any_of(rest.begin(), stop, [](char c) {
+        return std::isdigit(static_cast<unsigned char>(c)) != 0;
+      });
+      if (length >= shape.length && digits) return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace llmops::config

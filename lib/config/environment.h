@@ -1,0 +1,21 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace llmops::config {
+
+// A scalar with each ${env:NAME} replaced by the variable's value.
+struct Expansion {
+  std::string text;
+  std::vector<std::string> names;  // the variables used, in order
+  std::string problem;             // a missing variable or a malformed reference; else empty
+};
+Expansion expand_environment(std::string_view text);
+
+// Whether the text has the shape of a credential (API keys of known services): such a literal does
+// not belong into a file that is stored with the run.
+bool looks_like_secret(std::string_view text);
+
+}  // namespace llmops::config

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/problems.h"
+
+namespace llmops::config {
+
+// A value of a settings file before its type is known: scalars stay text until a field asks for a
+// number, so "off" and "3e-4" mean what their key says they mean.
+struct Node {
+  enum class Kind { kNull, kScalar, kList, kMap };
+  struct Member;
+
+  Kind kind = Kind::kNull;
+  Place place;
+  std::string text;             // scalar
+  bool quoted = false;          // scalar: text even if it reads like a number
+  std::vector<Node> items;      // list
+  std::vector<Member> members;  // map, in the order of the file, keys unique
+
+  Node* find(std::string_view key);
+  const Node* find(std::string_view key) const;
+  Node& set(std::string_view key, const Place& place, Node value);
+  void remove(std::string_view key);
+  std::string_view kind_name() const;  // "a list"
+};
+
+struct Node::Member {
+  std::string key;
+  Place place;
+  Node value;
+};
+
+// Lays `over` on `base`: maps are merged key by key, everything else replaces what was there.
+void merge(Node& base, Node over);
+
+}  // namespace llmops::config

@@ -1,0 +1,105 @@
+#include "config/settings.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/hash.h"
+#include "config/value.h"
+
+namespace llmops::config {
+
+namespace {
+
+class Lister : public Visitor {
+ public:
+  Lister(const Origins* origins, std::vector<Setting>& out) : origins_(origins), out_(out) {}
+
+ protected:
+  void leaf(std::string_view key, FieldRef field, std::string_view, const Rule& rule) override {
+    std::string path = path_.of(key);
+    Json value = value_of(field);
+    if (origins_ != nullptr) {
+      const auto origin = origins_->find(path);
+      if (origin != origins_->end() && !origin->second.given.empty()) {
+        value = Json(origin->second.given);
+      }
+    }
+    out_.push_back({std::move(path), std::move(value), rule.role});
+  }
+  bool enter(std::string_view key, std::string_view) override {
+    path_.enter(key);
+    return true;
+  }
+  bool enter_optional(std::string_view key, std::string_view doc, bool present) override {
+    return present && enter(key, doc);
+  }
+  void leave() override { path_.leave(); }
+  void sections(std::string_view key, const SectionList& list, std::string_view) override {
+    path_.enter(key);
+    for (std::size_t i = 0; i < list.size(); ++i) {
+      path_.enter(fmt::format("{}", i));
+      list.visit(i, *this);
+      path_.leave();
+    }
+    path_.leave();
+  }
+
+ private:
+  const Origins* origins_;
+  std::vector<Setting>& out_;
+  KeyPath path_;
+};
+
+const Setting* find(const std::vector<Setting>& settings, std::string_view key) {
+  const auto found = std::find_if(settings.begin(), settings.end(),
+                                  [&](const Setting& setting) { return setting.key == key; });
+  return found == settings.end() ? nullptr : &*found;
+}
+
+}  // namespace
+
+std::vector<Setting> settings(const Fields& fields, const Origins* origins) {
+  std::vector<Setting> list;
+  Lister lister(origins, list);
+  fields(lister);
+  return list;
+}
+
+std::string identity_digest(const std::vector<Setting>& settings) {
+  Sha256 hash;
+  for (const Setting& setting : settings) {
+    if (setting.role != Role::kIdentity || setting.value.is_null()) continue;
+    hash.update(setting.key + "=" + setting.value.dump() + "\n");
+  }
+  return hash.finish();
+}
+
+std::vector<Change> diff(const std::vector<Setting>& before, const std::vector<Setting>& after) {
+  std::vector<Change> changes;
+  for (const Setting& old : before) {
+    const Setting* now = find(after, old.key);
+    const Json value = now != nullptr ? now->value : Json();
+    if (value != old.value) changes.push_back({old.key, old.value, value, old.role});
+  }
+  for (const Setting& now : after) {
+    if (find(before, now.key) == nullptr && !now.value.is_null()) {
+      changes.push_back({now.key, Json(), now.value, now.role});
+    }
+  }
+  return changes;
+}
+
+std::string_view name_of(Role role) {
+  switch (role) {
+    case Role::kIdentity:
+      return "identity";
+    case Role::kHorizon:
+      return "horizon";
+    case Role::kOperational:
+      break;
+  }
+  return "operational";
+}
+
+}  // namespace llmops::config

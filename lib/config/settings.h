@@ -1,0 +1,33 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "config/view.h"
+
+namespace llmops::config {
+
+// One setting of a filled-in tree.
+struct Setting {
+  std::string key;  // "data.train.0.path"
+  Json value;       // null: unset
+  Role role;
+};
+
+// All settings in the order of their fields. With `origins`, values that came from the environment
+// stand as they were given, so that the list may be stored.
+std::vector<Setting> settings(const Fields& fields, const Origins* origins = nullptr);
+
+// SHA-256 over keys and values of the role kIdentity that are set.
+std::string identity_digest(const std::vector<Setting>& settings);
+
+struct Change {
+  std::string key;
+  Json before, after;  // null: unset or absent
+  Role role;
+};
+std::vector<Change> diff(const std::vector<Setting>& before, const std::vector<Setting>& after);
+std::string_view name_of(Role role);  // "identity", "horizon", "operational"
+
+}  // namespace llmops::config

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "config/problems.h"
+#include "config/visitor.h"
+
+namespace llmops::config {
+
+// The settings that a view walks over, without their type.
+using Fields = std::function<void(Visitor&)>;
+
+// For views that only read. fields() is not const because the parser writes through it.
+template <typename Section>
+Fields fields_of(const Section& section) {
+  return [&section](Visitor& v) { const_cast<Section&>(section).fields(v); };
+}
+
+// Where the value of a key comes from; a key that is not listed has its default.
+struct Origin {
+  Place place;
+  std::string given;                   // the text with ${env:NAME} unexpanded; else empty
+  std::vector<std::string> variables;  // "NAME=sha256:…" of each variable used
+};
+using Origins = std::map<std::string, Origin, std::less<>>;
+
+// "a.b" or "b" at the top.
+inline std::string join_key(std::string_view section, std::string_view key) {
+  return section.empty() ? std::string(key) : std::string(section) + "." + std::string(key);
+}
+
+// The path of the section that a visitor is in: "data.train.0".
+class KeyPath {
+ public:
+  void enter(std::string_view key) { parts_.push_back(of(key)); }
+  void leave() { parts_.pop_back(); }
+  std::string of(std::string_view key) const {
+    return parts_.empty() ? std::string(key) : join_key(parts_.back(), key);
+  }
+  const std::string& here() const {
+    static const std::string kTop;
+    return parts_.empty() ? kTop : parts_.back();
+  }
+  std::size_t depth() const { return parts_.size(); }
+
+ private:
+  std::vector<std::string> parts_;
+};
+
+}  // namespace llmops::config
