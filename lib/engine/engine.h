@@ -22,6 +22,10 @@ class Engine {
   // A checkpoint or Hugging Face folder.
   virtual std::unique_ptr<Model> load_model(const std::string& folder,
                                             const LoadOptions& options) = 0;
+  // The weights a run of this job would start from, as a Hugging Face folder (created).
+  virtual void write_initial_model(const TrainJob& job, const std::string& folder) = 0;
+  // Floating-point operations per second of a matrix product on this device, measured now.
+  virtual double matmul_flops(bool bf16) = 0;
   virtual std::string description() const = 0;  // "torch 2.11.0, MKL, 2 threads, avx512"
   // True when a CUDA device answers.
   virtual bool has_cuda() = 0;

@@ -46,6 +46,9 @@ class RunRecorder {
   // A file or folder that the run made, by path; digest empty = not computed.
   virtual void artifact(std::string_view role, std::string_view kind, std::string_view path,
                         std::string_view digest, std::int64_t bytes) = 0;
+  // The run goes on from an earlier step within this process: points beyond it no longer show, as
+  // after a resume.
+  virtual void rewind(std::int64_t step) = 0;
   virtual void flush() = 0;  // all that was queued is durable when it returns
   virtual void finish(ExitCode code, std::string_view reason) = 0;
 };

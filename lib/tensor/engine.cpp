@@ -17,6 +17,7 @@
 #include "base/process.h"
 #include "tensor/generate/language_model.h"
 #include "tensor/kernels/kernels.h"
+#include "tensor/train/pace.h"
 #include "tensor/train/trainer.h"
 
 namespace llmops::tensor {
@@ -104,6 +105,16 @@ class TorchEngine final : public engine::Engine {
       weights.load(folder);
       return std::make_unique<EdgeModel>(make_model(config, weights.tensors(), bf16));
     });
+  }
+
+  void write_initial_model(const engine::TrainJob& job, const std::string& folder) override {
+    use_threads(job.plan.threads);
+    translated([&] { tensor::write_initial_model(job, folder); });
+  }
+
+  double matmul_flops(bool bf16) override {
+    use_threads(0);
+    return translated([&] { return measure_matmul_flops(has_cuda(), bf16); });
   }
 
   std::string description() const override {

@@ -127,7 +127,7 @@ std::string save_checkpoint(const engine::TrainJob& job, const TrainState& state
   trainer.set("guard", guard.state());
   writer.write(kTrainerFile, trainer.dump(2) + "\n");
   Json info = Json::object();
-  info.set("identity", job.identity).set("plan", job.plan.to_json());
+  info.set("run", job.run_id).set("identity", job.identity).set("plan", job.plan.to_json());
   return writer.publish(std::move(info));
 }
 

@@ -28,6 +28,14 @@ at::Device device_of(const TrainJob& job) {
   return job.recipe.train.device == "cuda" ? at::Device(at::kCUDA, 0) : at::Device(at::kCPU);
 }
 
+void first_weights(const TrainJob& job, Weights& weights) {
+  if (job.recipe.model.path) {
+    weights.load(*job.recipe.model.path);
+  } else {
+    weights.initialize(static_cast<std::uint64_t>(job.recipe.seed));
+  }
+}
+
 class TrainLoop final : public engine::Trainer {
  public:
   explicit TrainLoop(TrainJob job)
@@ -42,7 +50,6 @@ class TrainLoop final : public engine::Trainer {
 
  private:
   void start();
-  void initialize();
   // What is due at the current step before the next one: evaluation, samples, checkpoint. False
   // when early stopping ends the run.
   bool duties(bool at_end);
@@ -82,17 +89,10 @@ void TrainLoop::start() {
     newest_checkpoint_ = *job_.resume_from;
     return;
   }
-  initialize();
+  first_weights(job_, weights_);
   step_.reset();
 }
 
-void TrainLoop::initialize() {
-  if (job_.recipe.model.path) {
-    weights_.load(*job_.recipe.model.path);
-  } else {
-    weights_.initialize(static_cast<std::uint64_t>(job_.recipe.seed));
-  }
-}
 
 TrainResult TrainLoop::run(TrainHost& host) {
   host_ = &host;
@@ -222,7 +222,7 @@ void TrainLoop::roll_back() {
   } else {
     state_ = TrainState{};
     guard_ = LossGuard(job_.recipe.guard);
-    initialize();
+    first_weights(job_, weights_);
     step_.reset();
   }
   state_.rollbacks = rollbacks;
@@ -321,6 +321,18 @@ TrainResult TrainLoop::finish(ExitCode code, std::string reason) {
 
 std::unique_ptr<engine::Trainer> make_trainer(TrainJob job) {
   return std::make_unique<TrainLoop>(std::move(job));
+}
+
+void write_initial_model(const engine::TrainJob& job, const std::string& folder) {
+  Weights weights(job.config, at::Device(at::kCPU), false);
+  first_weights(job, weights);
+  make_directories(folder);
+  for (const FolderFile& file : hf_folder_files(job.config, job.dataset->tokenizer())) {
+    write_file_durably(join_path(folder, file.name), file.content);
+  }
+  weights::write_safetensors(join_path(folder, "model.safetensors"),
+                             hf_sources(job.config, weights.layout(), weights.flat()),
+                             {{"format", "pt"}});
 }
 
 }  // namespace llmops::tensor

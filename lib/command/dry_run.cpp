@@ -1,0 +1,81 @@
+#include "command/dry_run.h"
+
+#include "base/text.h"
+#include "engine/engine.h"
+
+namespace llmops::command {
+
+namespace {
+
+// Share of the measured matrix-product rate that a training step reaches, for the time estimate:
+// between the 55 % of small models and the 85 % of large ones (docs/benchmarks/train.md).
+constexpr double kEfficiency = 0.65;
+
+std::string name_of(plan::Precision precision) {
+  return precision == plan::Precision::kFp32 ? "fp32" : "bf16-mixed";
+}
+
+void row(std::FILE* out, std::string_view name, const std::string& value) {
+  fmt::print(out, "{:<16} {}\n", name, value);
+}
+
+void print_plan(std::FILE* out, const recipe::Recipe& recipe, const plan::Plan& plan,
+                const data::DataEstimate& data, double seconds) {
+  const std::string mark = data.exact ? "" : " (estimated from a sample)";
+  row(out, "model",
+      fmt::format("{} {}, {} parameters", recipe.model.arch, name_of(plan.precision),
+                  format_count(static_cast<double>(plan.parameters))));
+  row(out, "data",
+      fmt::format("{} training tokens, {} evaluation tokens, vocabulary {}{}",
+                  format_count(static_cast<double>(data.train_tokens)),
+                  format_count(static_cast<double>(data.eval_tokens)), data.vocab_size, mark));
+  row(out, "steps",
+      fmt::format("{} of {} tokens ({} sequences of {})", plan.total_steps,
+                  format_count(static_cast<double>(plan.tokens_per_step)),
+                  plan.micro_batch * plan.accumulation, plan.length));
+  row(out, "threads",
+      fmt::format("{}, {}", plan.threads,
+                  plan.threading == plan::Threading::kRows ? "each with rows of the batch"
+                                                           : "all on each operation"));
+  row(out, "memory", format_bytes(static_cast<double>(plan.memory_bytes())));
+  for (const plan::MemoryItem& item : plan.memory) {
+    row(out, "",
+        fmt::format("{:<14} {:>12}", item.name, format_bytes(static_cast<double>(item.bytes))));
+  }
+  row(out, "checkpoint", format_bytes(static_cast<double>(plan.checkpoint_bytes)));
+  row(out, "disk", format_bytes(static_cast<double>(plan.disk_bytes)));
+  row(out, "time", "about " + format_seconds(seconds) + " (estimated)");
+}
+
+}  // namespace
+
+ExitCode dry_run(const TrainOptions& options, const Invocation& invocation) {
+  recipe::LoadedRecipe loaded = load_checked(options);
+  recipe::Recipe& recipe = loaded.recipe;
+  recipe.train.device = resolve_device(recipe.train.device);
+  const data::DataEstimate data = data::estimate(recipe);
+  const arch::TransformerConfig config = recipe::model_config(recipe, data.vocab_size);
+  const plan::Machine machine = this_machine(recipe);
+  const std::int64_t micro = recipe.train.micro_batch_size;
+  const plan::Plan plan =
+      plan::make_plan(recipe, config, std::max<std::int64_t>(1, data.train_windows / micro),
+                      data.train_tokens, machine);
+  const bool bf16 = plan.precision == plan::Precision::kBf16Mixed;
+  const double rate = engine::load_engine(recipe.train.device).matmul_flops(bf16);
+  const double seconds = plan.flops_per_token * static_cast<double>(plan.tokens_per_step) *
+                         static_cast<double>(plan.total_steps) / (kEfficiency * rate);
+  if (options.json) {
+    Json json = plan.to_json();
+    json.set("train_tokens", data.train_tokens)
+        .set("eval_tokens", data.eval_tokens)
+        .set("exact", data.exact)
+        .set("estimated_seconds", seconds);
+    fmt::print(invocation.out, "{}\n", json.dump());
+  } else {
+    print_plan(invocation.out, recipe, plan, data, seconds);
+  }
+  if (recipe.train.device == "cpu") plan::check_fits(plan, recipe, config, machine);
+  return ExitCode::kOk;
+}
+
+}  // namespace llmops::command

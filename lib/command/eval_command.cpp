@@ -1,0 +1,190 @@
+#include "command/eval_command.h"
+
+#include <CLI/CLI.hpp>
+#include <map>
+#include <memory>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/signal.h"
+#include "base/text.h"
+#include "base/version.h"
+#include "command/model_argument.h"
+#include "command/progress.h"
+#include "engine/engine.h"
+#include "eval/loss.h"
+#include "recipe/expect.h"
+#include "record/run_recorder.h"
+#include "store/locate.h"
+
+namespace llmops::command {
+
+namespace {
+
+struct Options {
+  std::string model, data, device = "cpu", precision = "auto", progress = "auto";
+  std::string name, experiment = "default";
+  std::vector<std::string> fail_under;
+  std::int64_t max_seq_length = 0, batch_size = 8, threads = 0;
+  std::optional<std::int64_t> max_batches;
+  bool json = false, quiet = false, no_record = false;
+};
+
+std::map<std::string, double> metrics_of(const eval::LossReport& report) {
+  return {{"loss", report.loss},
+          {"perplexity", report.perplexity},
+          {"bits_per_byte", report.bits_per_byte},
+          {"loss_stderr", report.loss_stderr},
+          {"bits_per_byte_stderr", report.bits_per_byte_stderr}};
+}
+
+std::vector<recipe::Expectation> parse_gates(const Options& options) {
+  std::vector<recipe::Expectation> gates;
+  for (const std::string& text : options.fail_under) {
+    gates.push_back(recipe::parse_expectation(text));
+    const auto known = metrics_of({});
+    if (known.count(gates.back().metric) == 0) {
+      throw usage_error("--fail-under '{}': no metric {}", text, printable(gates.back().metric))
+          .hint("one of loss, perplexity, bits_per_byte");
+    }
+  }
+  return gates;
+}
+
+void print_report(std::FILE* out, const eval::LossReport& report) {
+  fmt::print(out, "loss           {:.4f} ± {:.4f} nats per token\n", report.loss,
+             report.loss_stderr);
+  fmt::print(out, "perplexity     {:.4f}\n", report.perplexity);
+  fmt::print(out, "bits_per_byte  {:.4f} ± {:.4f}\n", report.bits_per_byte,
+             report.bits_per_byte_stderr);
+  fmt::print(
+      out, "scored         {} tokens, {} bytes, {} {}{}\n", report.tokens, report.bytes,
+      report.stderr_unit == std::string_view("documents") ? report.documents : report.windows,
+      report.stderr_unit, report.limited ? " (limited by --max-batches)" : "");
+}
+
+Json to_json(const Options& options, const eval::LossReport& report, const std::string& run) {
+  Json json = Json::object().set("run", run).set("model", options.model).set("data", options.data);
+  for (const auto& [name, value] : metrics_of(report)) json.set(name, value);
+  return json.set("stderr_unit", report.stderr_unit)
+      .set("tokens", report.tokens)
+      .set("bytes", report.bytes)
+      .set("documents", report.documents)
+      .set("windows", report.windows)
+      .set("complete", !report.limited)
+      .set("seconds", report.seconds);
+}
+
+std::unique_ptr<record::RunRecorder> open_run(const Options& options, const Invocation& invocation,
+                                              const std::string& folder,
+                                              const data::Dataset& dataset) {
+  record::RunStart start;
+  start.kind = "eval";
+  start.name = options.name;
+  start.experiment = options.experiment;
+  start.arguments = invocation.arguments;
+  start.params = {{"model", absolute_path(folder)},
+                  {"data", absolute_path(options.data)},
+                  {"max_seq_length", options.max_seq_length},
+                  {"batch_size", options.batch_size}};
+  start.digests = {{"data", dataset.digest()},
+                   {"tokenizer", dataset.tokenizer().digest()},
+                   {"config", sha256_file(join_path(folder, "config.json"))}};
+  start.versions = Json::object().set("llmops", version());
+  start.system_metrics_seconds = 0;
+  if (options.no_record) return record::no_run(start);
+  return record::begin_run(store::store_to_write(invocation.store), start);
+}
+
+ExitCode evaluate(Options& options, const Invocation& invocation) {
+  const std::vector<recipe::Expectation> gates = parse_gates(options);
+  const std::string folder = model_folder(options.model);
+  const auto tokenizer = text::load_tokenizer(folder);
+  Progress progress(invocation.err,
+                    options.quiet ? ProgressMode::kNone : parse_progress_mode(options.progress), 1);
+  const auto model = engine::load_engine(options.device)
+                         .load_model(folder, {options.device, options.precision,
+                                              static_cast<int>(options.threads)});
+  check_tokenizer(*tokenizer, *model, folder);
+  if (options.max_seq_length == 0) options.max_seq_length = model->max_length();
+  if (options.max_seq_length > model->max_length()) {
+    throw usage_error("--max-seq-length {}: the model takes {}", options.max_seq_length,
+                      model->max_length());
+  }
+  const auto dataset = data::open_eval_file(options.data, *tokenizer, options.max_seq_length);
+  const auto recorder = open_run(options, invocation, folder, *dataset);
+  const auto close = [&](ExitCode code, const std::string& reason) {
+    recorder->finish(code, reason);
+    if (code != ExitCode::kOk) throw Error(code, reason);
+    return code;
+  };
+  eval::LossReport report;
+  try {
+    report = eval::evaluate_loss(*model, *dataset, options.batch_size, options.max_batches,
+                                 [&](std::int64_t done, std::int64_t total) {
+                                   progress.phase("evaluating", static_cast<double>(done),
+                                                  static_cast<double>(total));
+                                   return !stop_requested();
+                                 });
+  } catch (const Error& error) {
+    recorder->finish(error.code(), error.what());
+    throw;
+  }
+  progress.finish();
+  if (report.stopped) {
+    return close(stop_exit_code(), fmt::format("stopped by {}", stop_signal_name()));
+  }
+  for (const auto& [name, value] : metrics_of(report)) recorder->log("eval/" + name, 0, value);
+  if (options.json) {
+    fmt::print(invocation.out, "{}\n", to_json(options, report, recorder->id()).dump());
+  } else {
+    print_report(invocation.out, report);
+  }
+  std::fflush(invocation.out);
+  const auto values = metrics_of(report);
+  for (const recipe::Expectation& gate : gates) {
+    const double value = values.at(gate.metric);
+    if (!gate.holds(value)) {
+      return close(ExitCode::kGateFailed,
+                   fmt::format("expected {}; it is {}", gate.text, format_double(value)));
+    }
+  }
+  return close(ExitCode::kOk, "");
+}
+
+Action define(CLI::App& app, const Invocation& invocation) {
+  auto options = std::make_shared<Options>();
+  app.add_option("--model", options->model, "Checkpoint, run or Hugging Face folder")->required();
+  app.add_option("--data", options->data, "Text to score: txt, jsonl or csv, also .gz and .zst")
+      ->required();
+  app.add_option("--fail-under", options->fail_under,
+                 "Exit 3 unless this holds, as in 'bits_per_byte<=1.9'; may be repeated")
+      ->take_all();
+  app.add_option("--max-seq-length", options->max_seq_length,
+                 "Tokens of a window; default: the model's")
+      ->check(CLI::Range(std::int64_t{2}, std::int64_t{1} << 24));
+  app.add_option("--batch-size", options->batch_size, "Windows scored at a time")
+      ->check(CLI::Range(1, 65536));
+  app.add_option("--max-batches", options->max_batches, "Score no more batches than this")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 40));
+  app.add_option("--name", options->name, "Name of the run");
+  app.add_option("--experiment", options->experiment, "Experiment of the run");
+  app.add_option("--device", options->device, "cpu or cuda")->check(CLI::IsMember({"cpu", "cuda"}));
+  app.add_option("--precision", options->precision, "auto, fp32 or bf16")
+      ->check(CLI::IsMember({"auto", "fp32", "bf16"}));
+  app.add_option("--threads", options->threads, "0 = all cores")->check(CLI::Range(0, 1024));
+  app.add_option("--progress", options->progress, "auto, line, lines, json or none (on stderr)");
+  app.add_flag("--quiet,-q", options->quiet, "No progress");
+  app.add_flag("--json", options->json, "Print an object");
+  app.add_flag("--no-record", options->no_record, "Keep no record in the store");
+  return [options, &invocation] { return evaluate(*options, invocation); };
+}
+
+}  // namespace
+
+Command eval_command() {
+  return {"eval", "Evaluate a model on text", define};
+}
+
+}  // namespace llmops::command

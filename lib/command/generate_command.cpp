@@ -1,0 +1,156 @@
+#include "command/generate_command.h"
+
+#include <CLI/CLI.hpp>
+#include <memory>
+
+#include "base/error.h"
+#include "base/signal.h"
+#include "base/text.h"
+#include "command/model_argument.h"
+#include "engine/engine.h"
+#include "text/tokenizer.h"
+
+namespace llmops::command {
+
+namespace {
+
+struct Options {
+  std::string model, prompt, device = "cpu", precision = "auto";
+  engine::GenerateRequest request;
+  std::vector<std::string> stops;
+  std::int64_t threads = 0;
+  bool json = false;
+};
+
+// Watches a growing text for stop strings. Text that may be the beginning of one is held back.
+class StopFinder {
+ public:
+  explicit StopFinder(const std::vector<std::string>& stops) : stops_(stops) {}
+
+  // Returns what can be shown now.
+  std::string push(const std::string& text) {
+    held_ += text;
+    for (const std::string& stop : stops_) {
+      const auto found = held_.find(stop);
+      if (found != std::string::npos && found < stop_at_) stop_at_ = found;
+    }
+    if (stopped()) return held_.substr(0, stop_at_);
+    const std::size_t keep = longest_beginning();
+    std::string shown = held_.substr(0, held_.size() - keep);
+    held_.erase(0, shown.size());
+    return shown;
+  }
+  bool stopped() const { return stop_at_ != std::string::npos; }
+  std::string rest() const { return stopped() ? "" : held_; }
+
+ private:
+  // The longest end of the held text that a stop string begins with.
+  std::size_t longest_beginning() const {
+    std::size_t longest = 0;
+    for (const std::string& stop : stops_) {
+      for (std::size_t n = std::min(stop.size() - 1, held_.size()); n > longest; --n) {
+        if (held_.ends_with(std::string_view(stop).substr(0, n))) longest = n;
+      }
+    }
+    return longest;
+  }
+
+  const std::vector<std::string>& stops_;
+  std::string held_;
+  std::size_t stop_at_ = std::string::npos;
+};
+
+struct Generated {
+  std::string text;
+  std::vector<std::int32_t> ids;
+  engine::FinishReason finish = engine::FinishReason::kNone;
+};
+
+Generated run(engine::Model& model, const text::Tokenizer& tokenizer, const Options& options,
+              std::FILE* stream) {
+  Generated generated;
+  text::StreamDecoder decoder(tokenizer);
+  StopFinder stops(options.stops);
+  const auto show = [&](const std::string& text) {
+    generated.text += text;
+    if (!stream) return;
+    fmt::print(stream, "{}", printable(text, true));
+    std::fflush(stream);
+  };
+  const engine::RequestId id = model.submit(options.request);
+  const auto on_token = [&](const engine::TokenEvent& event) {
+    if (stops.stopped()) return;
+    if (event.token) {
+      generated.ids.push_back(*event.token);
+      show(stops.push(decoder.push(*event.token)));
+    }
+    generated.finish = stops.stopped() ? engine::FinishReason::kStop : event.finish;
+    if (stops.stopped()) model.cancel(id);
+  };
+  while (model.step(on_token)) {
+    if (stop_requested()) break;
+  }
+  if (!stops.stopped()) {
+    show(stops.push(decoder.finish()));
+    show(stops.rest());
+  }
+  return generated;
+}
+
+ExitCode generate(Options& options, const Invocation& invocation) {
+  const std::string folder = model_folder(options.model);
+  const auto tokenizer = text::load_tokenizer(folder);
+  tokenizer->encode(options.prompt, options.request.prompt);
+  if (const auto eos = tokenizer->eos()) options.request.stop_tokens.push_back(*eos);
+  const auto model = engine::load_engine(options.device)
+                         .load_model(folder, {options.device, options.precision,
+                                              static_cast<int>(options.threads)});
+  check_tokenizer(*tokenizer, *model, folder);
+  if (!options.json) fmt::print(invocation.out, "{}", printable(options.prompt, true));
+  const Generated generated =
+      run(*model, *tokenizer, options, options.json ? nullptr : invocation.out);
+  if (options.json) {
+    Json ids = Json::array();
+    for (std::int32_t id : generated.ids) ids.push(std::int64_t{id});
+    const Json line = Json::object()
+                          .set("text", generated.text)
+                          .set("token_ids", ids)
+                          .set("finish_reason", engine::name_of(generated.finish));
+    fmt::print(invocation.out, "{}\n", line.dump());
+  } else {
+    fmt::print(invocation.out, "\n");
+  }
+  if (stop_requested()) return stop_exit_code();
+  return ExitCode::kOk;
+}
+
+Action define(CLI::App& app, const Invocation& invocation) {
+  auto options = std::make_shared<Options>();
+  engine::GenerateRequest& request = options->request;
+  app.add_option("MODEL", options->model, "Checkpoint or Hugging Face folder")->required();
+  app.add_option("PROMPT", options->prompt, "Text to go on with");
+  app.add_option("--max-tokens", request.max_tokens, "Most tokens to generate")
+      ->check(CLI::Range(1, 10'000'000));
+  app.add_option("--temperature", request.sampling.temperature, "0 takes the most likely token")
+      ->check(CLI::Range(0.0, 100.0));
+  app.add_option("--top-k", request.sampling.top_k, "Draw among the k most likely; 0 = all")
+      ->check(CLI::Range(0, 16'777'216));
+  app.add_option("--top-p", request.sampling.top_p, "Draw among the most likely that reach p")
+      ->check(CLI::Range(0.0, 1.0));
+  app.add_option("--seed", request.sampling.seed, "Same seed, same text");
+  app.add_option("--stop", options->stops, "End before this text; may be repeated")->take_all();
+  app.add_option("--device", options->device, "cpu or cuda")->check(CLI::IsMember({"cpu", "cuda"}));
+  app.add_option("--precision", options->precision, "auto, fp32 or bf16")
+      ->check(CLI::IsMember({"auto", "fp32", "bf16"}));
+  app.add_option("--threads", options->threads, "0 = all cores")->check(CLI::Range(0, 1024));
+  app.add_flag("--json", options->json, "Print an object with text, token_ids, finish_reason");
+  return [options, &invocation] { return generate(*options, invocation); };
+}
+
+}  // namespace
+
+Command generate_command() {
+  return {"generate", "Generate text with a model", define};
+}
+
+}  // namespace llmops::command

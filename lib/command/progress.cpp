@@ -1,0 +1,168 @@
+#include "command/progress.h"
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "base/time.h"
+
+namespace llmops::command {
+
+namespace {
+
+constexpr double kRedrawSeconds = 0.1;
+
+struct ModeName {
+  ProgressMode mode;
+  std::string_view name;
+};
+constexpr std::array<ModeName, 5> kModes{{{ProgressMode::kAuto, "auto"},
+                                          {ProgressMode::kLine, "line"},
+                                          {ProgressMode::kLines, "lines"},
+                                          {ProgressMode::kJson, "json"},
+                                          {ProgressMode::kNone, "none"}}};
+
+std::size_t terminal_width(std::FILE* stream) {
+  winsize size{};
+  if (ioctl(fileno(stream), TIOCGWINSZ, &size) == 0 && size.ws_col > 20) return size.ws_col;
+  return 100;
+}
+
+// Eighths of a cell make a bar of 12 cells move smoothly.
+std::string bar(double share) {
+  constexpr std::array<const char*, 9> kParts{" ", "▏", "▎", "▍", "▌", "▋", "▊", "▉", "█"};
+  constexpr int kCells = 12;
+  const int eighths = static_cast<int>(std::clamp(share, 0.0, 1.0) * kCells * 8);
+  std::string text;
+  for (int cell = 0; cell < kCells; ++cell) {
+    text += kParts[static_cast<std::size_t>(std::clamp(eighths - cell * 8, 0, 8))];
+  }
+  return text;
+}
+
+std::string details(const engine::StepReport& r) {
+  std::string text = fmt::format("loss {:.4f}", r.loss);
+  if (r.loss_zscore != 0) text += fmt::format(" ({:+.1f}z)", r.loss_zscore);
+  text += fmt::format("  norm {:.3f}  lr {:.2e}  {} tok/s", r.grad_norm, r.learning_rate,
+                      format_count(r.tokens_per_second));
+  if (r.mfu > 0) text += fmt::format("  mfu {:.0f}%", 100 * r.mfu);
+  text += fmt::format("  mem {}", format_bytes(static_cast<double>(r.memory_bytes)));
+  if (r.step < r.total_steps) text += fmt::format("  eta {}", format_seconds(r.eta_seconds));
+  if (r.skipped) text += "  update skipped";
+  return text;
+}
+
+Json to_json(const engine::StepReport& r) {
+  return Json::object()
+      .set("step", r.step)
+      .set("total_steps", r.total_steps)
+      .set("tokens", r.total_tokens)
+      .set("supervised_tokens", r.tokens)
+      .set("epoch", r.epoch)
+      .set("loss", r.loss)
+      .set("loss_zscore", r.loss_zscore)
+      .set("grad_norm", r.grad_norm)
+      .set("lr", r.learning_rate)
+      .set("skipped", r.skipped)
+      .set("seconds", r.seconds)
+      .set("tok_s", r.tokens_per_second)
+      .set("mfu", r.mfu)
+      .set("mem_peak", r.memory_bytes)
+      .set("eta", r.eta_seconds);
+}
+
+}  // namespace
+
+Progress::Progress(std::FILE* stream, ProgressMode mode, std::int64_t logging_steps)
+    : stream_(stream), mode_(mode), logging_steps_(std::max<std::int64_t>(1, logging_steps)) {
+  if (mode_ == ProgressMode::kAuto) {
+    mode_ = isatty(fileno(stream)) ? ProgressMode::kLine : ProgressMode::kLines;
+  }
+}
+
+Progress::~Progress() {
+  finish();
+}
+
+void Progress::finish() {
+  if (open_) std::fputc('\n', stream_);
+  open_ = false;
+  std::fflush(stream_);
+}
+
+void Progress::redraw(const std::string& line) {
+  std::string shown = line;
+  const std::size_t width = terminal_width(stream_);
+  while (display_width(shown) >= width) {
+    do {
+      shown.pop_back();
+    } while (!shown.empty() && (static_cast<unsigned char>(shown.back()) & 0xC0) == 0x80);
+    if (!shown.empty() && static_cast<unsigned char>(shown.back()) >= 0xC0) shown.pop_back();
+  }
+  fmt::print(stream_, "\r\x1b[K{}", shown);
+  std::fflush(stream_);
+  open_ = true;
+  line_ = line;
+  last_draw_ = monotonic_seconds();
+}
+
+void Progress::step(const engine::StepReport& report) {
+  const bool last = report.step == report.total_steps;
+  switch (mode_) {
+    case ProgressMode::kLine:
+      if (!last && monotonic_seconds() - last_draw_ < kRedrawSeconds) return;
+      redraw(fmt::format("{} {}/{}  {}",
+                         bar(static_cast<double>(report.step) /
+                             static_cast<double>(std::max<std::int64_t>(1, report.total_steps))),
+                         report.step, report.total_steps, details(report)));
+      return;
+    case ProgressMode::kLines:
+      if (!last && report.step != 1 && report.step % logging_steps_ != 0) return;
+      fmt::print(stream_, "step {}/{}  {}\n", report.step, report.total_steps, details(report));
+      std::fflush(stream_);
+      return;
+    case ProgressMode::kJson:
+      json(to_json(report));
+      return;
+    default:
+      return;
+  }
+}
+
+void Progress::phase(std::string_view what, double done, double total) {
+  if (mode_ != ProgressMode::kLine) return;
+  if (monotonic_seconds() - last_draw_ < kRedrawSeconds) return;
+  redraw(total > 0 ? fmt::format("{} {} {:.0f}%", bar(done / total), what, 100 * done / total)
+                   : fmt::format("{} {}", what, format_count(done)));
+}
+
+void Progress::note(std::string_view text) {
+  if (mode_ == ProgressMode::kNone) return;
+  if (mode_ == ProgressMode::kJson) {
+    json(Json::object().set("note", text));
+    return;
+  }
+  if (open_) fmt::print(stream_, "\r\x1b[K");
+  fmt::print(stream_, "{}\n", printable(text));
+  if (open_) redraw(line_);
+  std::fflush(stream_);
+}
+
+void Progress::json(const Json& object) {
+  if (mode_ != ProgressMode::kJson) return;
+  fmt::print(stream_, "{}\n", object.dump());
+  std::fflush(stream_);
+}
+
+ProgressMode parse_progress_mode(std::string_view text) {
+  for (const ModeName& entry : kModes) {
+    if (entry.name == text) return entry.mode;
+  }
+  throw usage_error("--progress {}: one of auto, line, lines, json, none", text);
+}
+
+}  // namespace llmops::command

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstdio>
+#include <string>
+#include <string_view>
+
+#include "engine/trainer.h"
+
+namespace llmops::command {
+
+enum class ProgressMode { kAuto, kLine, kLines, kJson, kNone };
+
+// What a person or a program sees of a run while it goes, on stderr: one line that is redrawn on a
+// terminal, a line every so often elsewhere, JSON Lines on request, or nothing. One thread.
+class Progress {
+ public:
+  // kAuto: kLine when the stream is a terminal, else kLines.
+  Progress(std::FILE* stream, ProgressMode mode, std::int64_t logging_steps);
+  ~Progress();  // ends an open line
+
+  void step(const engine::StepReport& report);
+  void note(std::string_view text);  // a line of its own, above the live line
+  // A phase before or between steps: "tokenizing", done of total (0 = unknown).
+  void phase(std::string_view what, double done, double total);
+  void json(const Json& object);  // kJson only: one line
+  bool is_json() const { return mode_ == ProgressMode::kJson; }
+  void finish();  // leaves the live line as it stands
+
+ private:
+  void redraw(const std::string& line);
+
+  std::FILE* stream_;
+  ProgressMode mode_;
+  std::int64_t logging_steps_;
+  double last_draw_ = 0;
+  bool open_ = false;  // the cursor stands behind a live line
+  std::string line_;
+};
+
+// "auto", "line", "lines", "json", "none"; Error(kUsage) otherwise.
+ProgressMode parse_progress_mode(std::string_view text);
+
+}  // namespace llmops::command

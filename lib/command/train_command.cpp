@@ -1,0 +1,216 @@
+#include "command/train_command.h"
+
+#include <CLI/CLI.hpp>
+#include <memory>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/signal.h"
+#include "base/text.h"
+#include "base/version.h"
+#include "command/batch_export.h"
+#include "command/dry_run.h"
+#include "command/story_score.h"
+#include "command/train_host.h"
+#include "command/train_outcome.h"
+#include "command/train_resume.h"
+#include "command/train_setup.h"
+#include "engine/engine.h"
+#include "record/hardware.h"
+#include "record/run_recorder.h"
+#include "store/locate.h"
+
+namespace llmops::command {
+
+namespace {
+
+record::RunStart describe(const TrainOptions& options, const TrainSetup& setup,
+                          const Invocation& invocation) {
+  const recipe::Recipe& recipe = setup.recipe();
+  record::RunStart start;
+  start.kind = "train";
+  start.name = recipe.logging.run_name.value_or("");
+  start.experiment = recipe.logging.experiment;
+  for (const std::string& tag : recipe.logging.tags) {
+    const auto equals = tag.find('=');
+    start.tags.emplace_back(tag.substr(0, equals),
+                            equals == std::string::npos ? "" : tag.substr(equals + 1));
+  }
+  start.arguments = invocation.arguments;
+  start.recipe_path = options.recipe;
+  start.recipe_given = setup.loaded.given;
+  start.recipe_resolved = setup.loaded.resolved;
+  start.params = setup.loaded.params;
+  start.digests = setup.digests;
+  start.identity = setup.identity;
+  start.output_dir = absolute_path(recipe.output_dir);
+  start.versions = Json::object().set("llmops", version());
+  start.system_metrics_seconds = static_cast<int>(recipe.logging.system_metrics_seconds);
+  return start;
+}
+
+std::unique_ptr<record::RunRecorder> open_run(const TrainOptions& options, const std::string& store,
+                                              const ResumePoint& point,
+                                              const record::RunStart& start) {
+  if (options.no_record) return record::no_run(start);
+  if (point.run_id) return record::resume_run(store, *point.run_id, point.step, start);
+  return record::begin_run(store, start);
+}
+
+engine::TrainJob make_job(const TrainOptions& options, const TrainSetup& setup,
+                          const ResumePoint& point) {
+  engine::TrainJob job;
+  job.recipe = setup.recipe();
+  job.config = setup.config;
+  job.plan = setup.plan;
+  job.dataset = setup.dataset.get();
+  job.output_dir = absolute_path(setup.recipe().output_dir);
+  job.resume_from = point.checkpoint;
+  job.identity = setup.identity_json();
+  job.profile = options.profile;
+  if (options.profile) job.trace_path = join_path(job.output_dir, "trace.json");
+  return job;
+}
+
+// What the run came to, as exit status and reason.
+void conclude(engine::TrainResult& result, const TrainSetup& setup, TrainHost& host,
+              Progress& progress) {
+  if (result.code == ExitCode::kTerminated) {
+    result.code = stop_exit_code();
+    result.reason = fmt::format("stopped by {}", stop_signal_name());
+  }
+  if (result.code != ExitCode::kOk) return;
+  const auto failed = failed_expectations(setup.recipe(), host.last_values());
+  for (const std::string& line : failed) progress.note(line);
+  if (!failed.empty()) {
+    result.code = ExitCode::kGateFailed;
+    result.reason = failed.front();
+  }
+}
+
+void print_result(const TrainOptions& options, const Invocation& invocation,
+                  const engine::TrainResult& result, const std::string& run_id) {
+  if (options.json) {
+    const Json line = Json::object()
+                          .set("run", run_id)
+                          .set("checkpoint", result.checkpoint)
+                          .set("best_checkpoint", result.best_checkpoint)
+                          .set("step", result.step)
+                          .set("tokens", result.total_tokens)
+                          .set("seconds", result.seconds)
+                          .set("exit_code", static_cast<int>(result.code))
+                          .set("reason", result.reason)
+                          .set("profile", result.profile);
+    fmt::print(invocation.out, "{}\n", line.dump());
+  } else {
+    fmt::print(invocation.out, "{} {}\n", run_id, printable(result.checkpoint));
+  }
+}
+
+void print_profile(const Invocation& invocation, const Json& profile, const std::string& trace) {
+  if (!profile.is_object()) return;
+  const double step = profile.at("seconds_per_step").as_double();
+  fmt::print(invocation.err, "\n{:<24} {:>10} {:>8} {:>8}\n", "kernel", "ms/step", "calls",
+             "share");
+  for (const Json& kernel : profile.at("kernels").as_array()) {
+    const double seconds = kernel.at("seconds_per_step").as_double();
+    fmt::print(invocation.err, "{:<24} {:>10.3f} {:>8.0f} {:>7.1f}%\n",
+               kernel.at("name").as_string(), 1e3 * seconds,
+               kernel.at("calls_per_step").as_double(), step > 0 ? 100 * seconds / step : 0);
+  }
+  fmt::print(invocation.err, "{:<24} {:>10.3f}\ntrace: {}\n", "step", 1e3 * step, trace);
+}
+
+ExitCode train(TrainOptions& options, const Invocation& invocation) {
+  const ProgressMode mode =
+      options.quiet ? ProgressMode::kNone : parse_progress_mode(options.progress);
+  if (options.dry_run) return dry_run(options, invocation);
+  Progress progress(invocation.err, mode, load_checked(options).recipe.logging.logging_steps);
+  TrainSetup setup = set_up(options, progress);
+  const std::string store = store::store_to_write(invocation.store);
+  const ResumePoint point = find_resume_point(options, store, setup, progress);
+  engine::Engine& engine = engine::load_engine(setup.recipe().train.device);
+
+  if (!options.export_batches.empty()) {
+    export_batches(options.export_batches, *setup.dataset, setup.plan, options.export_steps);
+  }
+  engine::TrainJob job = make_job(options, setup, point);
+  if (!options.export_init.empty()) {
+    engine.write_initial_model(job, options.export_init);
+    return ExitCode::kOk;
+  }
+  make_directories(job.output_dir);
+  const record::RunStart start = describe(options, setup, invocation);
+  const auto recorder = open_run(options, store, point, start);
+  job.run_id = recorder->id();
+  TrainHost host(setup.recipe(), *setup.dataset, *recorder, progress);
+  if (point.checkpoint) {
+    progress.note(fmt::format("resuming {} at step {} from {}", recorder->name(), point.step,
+                              *point.checkpoint));
+  }
+  engine::TrainResult result;
+  try {
+    result = engine.make_trainer(std::move(job))->run(host);
+    score_stories(setup, host);
+    conclude(result, setup, host, progress);
+  } catch (const Error& error) {
+    recorder->finish(error.code(), error.what());
+    throw;
+  }
+  recorder->finish(result.code, result.reason);
+  progress.finish();
+  if (mode != ProgressMode::kJson && mode != ProgressMode::kNone) {
+    print_profile(invocation, result.profile, join_path(start.output_dir, "trace.json"));
+    print_ending(invocation, setup, host, result, recorder->id());
+  }
+  print_result(options, invocation, result, recorder->id());
+  if (result.code != ExitCode::kOk) throw Error(result.code, result.reason);
+  return result.code;
+}
+
+// --name and the like are shorthands for keys of the recipe.
+void add_shorthand(CLI::App& app, TrainOptions& options, const char* name, const char* key,
+                   const char* help) {
+  app.add_option_function<std::string>(
+      name,
+      [&options, key](const std::string& value) {
+        options.overrides.push_back(std::string(key) + "=" + value);
+      },
+      help);
+}
+
+Action define(CLI::App& app, const Invocation& invocation) {
+  auto options = std::make_shared<TrainOptions>();
+  app.add_option("RECIPE", options->recipe, "Recipe file, or the name of a shipped recipe")
+      ->required();
+  app.add_option("KEY=VALUE", options->overrides, "Settings that override the recipe's");
+  app.add_option("--set", options->overrides, "One override, key=value")->take_all();
+  app.add_flag("--dry-run", options->dry_run, "Print the plan and every error; write nothing");
+  app.add_option("--resume", options->resume, "never, auto, or a checkpoint folder");
+  app.add_option("--allow-change", options->allow_change,
+                 "Key of the recipe that may differ from the checkpoint's");
+  add_shorthand(app, *options, "--device", "train.device", "auto, cpu or cuda");
+  add_shorthand(app, *options, "--name", "logging.run_name", "Name of the run");
+  add_shorthand(app, *options, "--experiment", "logging.experiment", "Experiment of the run");
+  add_shorthand(app, *options, "--output-dir", "output_dir", "Folder for checkpoints");
+  app.add_option("--progress", options->progress, "auto, line, lines, json or none (on stderr)");
+  app.add_flag("--profile", options->profile, "Time every kernel; writes a Chrome trace");
+  app.add_flag("--quiet,-q", options->quiet, "No progress");
+  app.add_flag("--json", options->json, "Print the result as a JSON object");
+  app.add_flag("--no-record", options->no_record, "Keep no record in the store");
+  app.add_option("--export-init", options->export_init,
+                 "Write the initial weights as a Hugging Face folder and leave");
+  app.add_option("--export-batches", options->export_batches,
+                 "Write the first batches to a file, for comparing trainers");
+  app.add_option("--export-steps", options->export_steps, "How many steps of batches")
+      ->check(CLI::Range(1, 1'000'000));
+  return [options, &invocation] { return train(*options, invocation); };
+}
+
+}  // namespace
+
+Command train_command() {
+  return {"train", "Train a language model from a recipe", define};
+}
+
+}  // namespace llmops::command

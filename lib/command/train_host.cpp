@@ -1,0 +1,104 @@
+#include "command/train_host.h"
+
+#include "base/signal.h"
+#include "base/text.h"
+#include "eval/loss.h"
+
+namespace llmops::command {
+
+TrainHost::TrainHost(const recipe::Recipe& recipe, const data::Dataset& dataset,
+                     record::RunRecorder& recorder, Progress& progress)
+    : recipe_(recipe), dataset_(dataset), recorder_(recorder), progress_(progress) {}
+
+void TrainHost::report(const engine::StepReport& r) {
+  progress_.step(r);
+  const bool due = r.step % recipe_.logging.logging_steps == 0;
+  if (!due && r.step != 1 && r.step != r.total_steps && !r.skipped) return;
+  log("train/loss", r.step, r.loss);
+  log("grad_norm", r.step, r.grad_norm);
+  log("learning_rate", r.step, r.learning_rate);
+  log("epoch", r.step, r.epoch);
+  log("train/tokens", r.step, static_cast<double>(r.total_tokens));
+  log("tokens_per_second", r.step, r.tokens_per_second);
+  log("mfu", r.step, r.mfu);
+  log("step_seconds", r.step, r.seconds);
+  losses_.emplace_back(static_cast<double>(r.step), r.loss);
+}
+
+void TrainHost::log(std::string_view name, std::int64_t step, double value) {
+  recorder_.log(name, step, value);
+  last_[std::string(name)] = value;
+}
+
+void TrainHost::event(std::string_view level, std::string_view code, std::int64_t step,
+                      std::string_view text) {
+  recorder_.event(level, code, step, text);
+  progress_.note(fmt::format("{} at step {}: {}", level, step, text));
+}
+
+void TrainHost::sample(std::int64_t step, std::string_view prompt, std::string_view text) {
+  recorder_.sample(step, prompt, text);
+  if (step != sample_step_) samples_.clear();
+  sample_step_ = step;
+  samples_.push_back(std::string(prompt) + std::string(text));
+  if (progress_.is_json()) {
+    progress_.json(Json::object().set("step", step).set("prompt", prompt).set("sample", text));
+    return;
+  }
+  progress_.note(fmt::format("sample at step {}:", step));
+  for (const std::string& line : split(std::string(prompt) + std::string(text), '\n')) {
+    progress_.note("  " + line);
+  }
+}
+
+void TrainHost::checkpoint_saved(const std::string& path, std::int64_t step) {
+  recorder_.artifact("output", "checkpoint", path, "", 0);
+  recorder_.event("info", "checkpoint", step, path);
+  progress_.json(Json::object().set("step", step).set("checkpoint", path));
+}
+
+engine::EvalVerdict TrainHost::evaluate(engine::Model& model, std::int64_t step,
+                                        std::string_view prefix) {
+  const std::int64_t batch_size =
+      recipe_.eval.batch_size > 0 ? recipe_.eval.batch_size : recipe_.train.micro_batch_size;
+  const eval::LossReport report = eval::evaluate_loss(
+      model, dataset_, batch_size, recipe_.eval.max_batches,
+      [this](std::int64_t done, std::int64_t total) {
+        progress_.phase("evaluating", static_cast<double>(done), static_cast<double>(total));
+        return !stop_requested();
+      });
+  engine::EvalVerdict verdict;
+  verdict.complete = !report.stopped;
+  if (report.stopped) return verdict;
+  const std::string name(prefix);
+  verdict.metrics = {{name + "loss", report.loss},
+                     {name + "perplexity", report.perplexity},
+                     {name + "bits_per_byte", report.bits_per_byte},
+                     {name + "loss_stderr", report.loss_stderr}};
+  for (const auto& [metric, value] : verdict.metrics) log(metric, step, value);
+  if (progress_.is_json()) {
+    Json line = Json::object().set("step", step);
+    for (const auto& [metric, value] : verdict.metrics) line.set(metric, value);
+    progress_.json(line);
+  } else {
+    progress_.note(fmt::format(
+        "step {}  {}loss {:.4f} ± {:.4f}  perplexity {:.3f}  bits per byte {:.4f}  ({} tokens, {})",
+        step, prefix, report.loss, report.loss_stderr, report.perplexity, report.bits_per_byte,
+        format_count(static_cast<double>(report.tokens)), format_seconds(report.seconds)));
+  }
+  return verdict;
+}
+
+void TrainHost::rolled_back(std::int64_t step) {
+  recorder_.rewind(step);
+  while (!losses_.empty() && losses_.back().first > static_cast<double>(step)) losses_.pop_back();
+}
+
+bool TrainHost::stop_requested() {
+  return llmops::stop_requested();
+}
+bool TrainHost::take_save_request() {
+  return llmops::take_save_request();
+}
+
+}  // namespace llmops::command

@@ -1,0 +1,50 @@
+#include "command/train_outcome.h"
+
+#include "base/text.h"
+#include "recipe/expect.h"
+#include "track/plot.h"
+
+namespace llmops::command {
+
+std::vector<std::string> failed_expectations(const recipe::Recipe& recipe,
+                                             const std::map<std::string, double>& values) {
+  std::vector<std::string> failed;
+  for (const std::string& text : recipe.expect) {
+    const recipe::Expectation expectation = recipe::parse_expectation(text);
+    const auto found = values.find(expectation.metric);
+    if (found == values.end()) {
+      failed.push_back(
+          fmt::format("expected {}; the run has no metric {}", text, expectation.metric));
+    } else if (!expectation.holds(found->second)) {
+      failed.push_back(fmt::format("expected {}; it is {}", text, format_double(found->second)));
+    }
+  }
+  return failed;
+}
+
+void print_ending(const Invocation& invocation, const TrainSetup& setup, const TrainHost& host,
+                  const engine::TrainResult& result, const std::string& run_id) {
+  std::FILE* err = invocation.err;
+  if (host.losses().size() > 2) {
+    track::PlotOptions options;
+    options.width = 72;
+    options.height = 10;
+    options.color = invocation.color(err);
+    options.x_label = "step";
+    fmt::print(err, "\n{}\n", track::braille_plot({{"train/loss", host.losses()}}, options));
+  }
+  fmt::print(err, "{} steps, {} tokens in {}\n", result.step,
+             format_count(static_cast<double>(result.total_tokens)),
+             format_seconds(result.seconds));
+  if (result.checkpoint.empty()) return;
+  const std::string model =
+      result.best_checkpoint.empty() ? result.checkpoint : result.best_checkpoint;
+  fmt::print(err, "\nNext:\n  llmops generate {} \"Once\"\n  llmops track show {}\n",
+             printable(model), run_id.substr(0, 10));
+  if (!setup.recipe().data.eval.empty() && !setup.recipe().data.eval[0].path.empty()) {
+    fmt::print(err, "  llmops eval --model {} --data {}\n", printable(model),
+               printable(setup.recipe().data.eval[0].path));
+  }
+}
+
+}  // namespace llmops::command

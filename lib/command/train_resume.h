@@ -1,0 +1,28 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "command/progress.h"
+#include "command/train_setup.h"
+
+namespace llmops::command {
+
+// Where a run starts: fresh, or from a checkpoint of an earlier run that it continues.
+struct ResumePoint {
+  std::optional<std::string> checkpoint;  // folder
+  std::int64_t step = 0;
+  std::optional<std::string> run_id;  // of the run in the store that goes on
+};
+
+// Decides by --resume:
+//   never  a fresh run; an output folder that holds checkpoints is refused (exit 2)
+//   auto   the newest unfinished run of the same identity in this store, else a fresh run
+//   PATH   that checkpoint folder
+// Changes of identity are refused with the list of what changed, unless each is in allow_change.
+// Damaged checkpoints are passed over with a note; with none left, Error(kDamaged).
+ResumePoint find_resume_point(const TrainOptions& options, const std::string& store,
+                              TrainSetup& setup, Progress& progress);
+
+}  // namespace llmops::command

@@ -1,0 +1,109 @@
+#include "command/train_setup.h"
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/process.h"
+#include "base/text.h"
+#include "base/version.h"
+#include "engine/engine.h"
+
+namespace llmops::command {
+
+namespace {
+
+// The nearest folder of `path` that exists: where the disk is measured.
+std::string existing_parent(std::string path) {
+  path = absolute_path(path);
+  while (!is_directory(path) && path != "/") path = parent_path(path);
+  return path;
+}
+
+void check_tokenizer_fits(const arch::TransformerConfig& config, const text::Tokenizer& tokenizer) {
+  if (tokenizer.vocab_size() > config.vocab_size) {
+    throw usage_error("the tokenizer has {} tokens, model.config.vocab_size is {}",
+                      tokenizer.vocab_size(), config.vocab_size)
+        .hint("leave model.config.vocab_size out to take the tokenizer's size");
+  }
+}
+
+std::string digest_of(const std::map<std::string, std::string>& parts) {
+  std::string text;
+  for (const auto& [name, digest] : parts) text += name + "=" + digest + "\n";
+  return sha256(text);
+}
+
+}  // namespace
+
+recipe::LoadedRecipe load_checked(const TrainOptions& options) {
+  recipe::LoadedRecipe loaded = recipe::load_recipe(options.recipe, options.overrides);
+  if (!loaded.problems.empty()) {
+    throw Error(ExitCode::kUsage, join(loaded.problems.lines(), "\n"));
+  }
+  return loaded;
+}
+
+std::string resolve_device(const std::string& wanted) {
+  if (wanted == "cpu") return "cpu";
+  // The driver's device file is there exactly when a CUDA device may answer; opening the CUDA
+  // libraries on a machine without one would cost half a second.
+  const bool driver = path_exists("/dev/nvidiactl");
+  if (wanted == "auto" && !driver) return "cpu";
+  if (!driver) {
+    throw failed("train.device is cuda, but this machine has no NVIDIA driver")
+        .hint("set train.device=cpu");
+  }
+  const bool answers = engine::load_engine("cuda").has_cuda();
+  if (!answers && wanted == "cuda") throw failed("no CUDA device answers");
+  return answers ? "cuda" : "cpu";
+}
+
+plan::Machine this_machine(const recipe::Recipe& recipe) {
+  plan::Machine machine;
+  machine.cores = available_cores();
+  machine.bf16 = recipe.train.device == "cuda" || engine::cpu_has_bf16();
+  machine.available_memory = static_cast<std::int64_t>(memory_status().available_bytes);
+  machine.free_disk = static_cast<std::int64_t>(free_bytes(existing_parent(recipe.output_dir)));
+  return machine;
+}
+
+TrainSetup set_up(const TrainOptions& options, Progress& progress) {
+  TrainSetup setup;
+  setup.loaded = load_checked(options);
+  recipe::Recipe& recipe = setup.loaded.recipe;
+  recipe.train.device = resolve_device(recipe.train.device);
+  setup.dataset = data::prepare(recipe, [&progress](const data::PrepareProgress& p) {
+    progress.phase(p.what, p.done, p.total);
+  });
+  setup.config = recipe::model_config(recipe, setup.dataset->tokenizer().vocab_size());
+  check_tokenizer_fits(setup.config, setup.dataset->tokenizer());
+  if (const auto eos = setup.dataset->tokenizer().eos()) setup.config.eos_token_id = *eos;
+  setup.machine = this_machine(recipe);
+  const auto batches = setup.dataset->train_batches(recipe.train.micro_batch_size, 0, 1);
+  setup.plan = plan::make_plan(recipe, setup.config, batches->batches_per_epoch(),
+                               batches->tokens_per_epoch(), setup.machine);
+  if (recipe.train.device == "cpu") {
+    plan::check_fits(setup.plan, recipe, setup.config, setup.machine);
+  }
+  setup.digests = {{"recipe", setup.loaded.digest},
+                   {"data", setup.dataset->digest()},
+                   {"tokenizer", setup.dataset->tokenizer().digest()},
+                   {"code", std::string(version())}};
+  if (recipe.model.path) {
+    setup.digests["base_weights"] = sha256_file(join_path(*recipe.model.path, "model.safetensors"));
+  }
+  setup.identity = digest_of(setup.digests);
+  return setup;
+}
+
+Json TrainSetup::identity_json() const {
+  Json json = Json::object();
+  for (const auto& [key, value] : loaded.identity) json.set(key, value);
+  for (const auto& [name, digest] : digests) {
+    if (name != "recipe") json.set("digest." + name, digest);
+  }
+  json.set("threads", std::int64_t{plan.threads});
+  return json;
+}
+
+}  // namespace llmops::command

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "arch/transformer_config.h"
+#include "command/progress.h"
+#include "data/dataset.h"
+#include "plan/plan.h"
+#include "recipe/load.h"
+
+namespace llmops::command {
+
+struct TrainOptions {
+  std::string recipe;
+  std::vector<std::string> overrides;  // "key=value", bare and from --set
+  bool dry_run = false, quiet = false, json = false, no_record = false, profile = false;
+  std::string resume = "never";  // never | auto | a checkpoint folder
+  std::vector<std::string> allow_change;
+  std::string progress = "auto";
+  std::string export_init, export_batches;  // diagnostics: see docs/training.md
+  std::int64_t export_steps = 100;
+};
+
+// All that a run needs before it begins, checked.
+struct TrainSetup {
+  recipe::LoadedRecipe loaded;
+  std::unique_ptr<data::Dataset> dataset;
+  arch::TransformerConfig config;
+  plan::Machine machine;
+  plan::Plan plan;
+  std::map<std::string, std::string> digests;  // component -> sha256
+  std::string identity;                        // of all of them
+
+  const recipe::Recipe& recipe() const { return loaded.recipe; }
+  // What a checkpoint remembers of the run's identity: the identity fields of the recipe by key,
+  // and the digests. A resume compares it.
+  Json identity_json() const;
+};
+
+// The recipe with its overrides; throws Error(kUsage) with one line per problem.
+recipe::LoadedRecipe load_checked(const TrainOptions& options);
+// The processor, memory and disk that a run into `output_dir` can use.
+plan::Machine this_machine(const recipe::Recipe& recipe);
+// "cpu" or "cuda" for train.device: auto takes CUDA when a device answers.
+std::string resolve_device(const std::string& wanted);
+
+// Reads and tokenizes the data, makes the plan and checks that it fits.
+TrainSetup set_up(const TrainOptions& options, Progress& progress);
+
+}  // namespace llmops::command
