@@ -16,12 +16,12 @@ namespace llmops::data {
 // the tokenizer if there is none, and tokenizes with all cores what is not cached; it polls for
 // stop requests and throws Error(kUsage) with file:line for text it cannot use.
 struct PrepareProgress {
-  std::string what;  // "reading", "training tokenizer", "tokenizing"
+  std::string what;            // "reading", "training tokenizer", "tokenizing"
   double done = 0, total = 0;  // bytes
 };
 
 struct SourceCount {
-  std::string name;             // path or "synth:stories"
+  std::string name;  // path or "synth:stories"
   std::int64_t documents = 0, bytes = 0, tokens = 0;
   std::int64_t dropped = 0, truncated = 0;
 };

@@ -14,6 +14,14 @@ namespace llmops::text {
 
 using TokenId = std::int32_t;
 
+// One thread's way to encode: it remembers the ids of frequent words. Lives no longer than its
+// tokenizer.
+class Encoder {
+ public:
+  virtual ~Encoder() = default;
+  virtual void encode(std::string_view text, std::vector<TokenId>& out) = 0;
+};
+
 // Text to ids and back. Immutable after creation; encode and decode are safe from any thread.
 class Tokenizer {
  public:
@@ -24,6 +32,8 @@ class Tokenizer {
   // Throws Error(kUsage) with the byte offset when the text cannot be expressed (char: a character
   // outside the vocabulary).
   virtual void encode(std::string_view text, std::vector<TokenId>& out) const = 0;
+  // For much text: the same ids as encode(), faster from call to call.
+  virtual std::unique_ptr<Encoder> make_encoder() const;
   // The bytes of one token; special tokens have none. A token may be a part of a character.
   virtual std::string_view bytes(TokenId id) const = 0;
   virtual std::string_view name(TokenId id) const = 0;  // as in tokenizer.json

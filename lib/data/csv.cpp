@@ -1,0 +1,98 @@
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "data/documents.h"
+#include "data/line_reader.h"
+
+namespace llmops::data {
+
+namespace {
+
+// Comma-separated values as RFC 4180 has them: quoted fields may hold commas, doubled quotes and
+// line breaks.
+class CsvReader {
+ public:
+  CsvReader(InputFile& file, const std::string& path) : lines_(file, path), path_(path) {}
+
+  // The fields of the next record; false at the end. Blank lines are skipped.
+  bool next(std::vector<std::string>& fields) {
+    fields.clear();
+    std::string_view line;
+    do {
+      if (!lines_.next(line)) return false;
+    } while (line.empty());
+    line_ = lines_.number();
+    fields.emplace_back();
+    while (read_line(line, fields)) {
+      fields.back() += '\n';
+      if (!lines_.next(line)) throw usage_error("a quote is not closed").at(path_, line_);
+    }
+    return true;
+  }
+  int line() const { return line_; }  // at which the record begins
+
+ private:
+  // True when the line ends within quotes.
+  bool read_line(std::string_view line, std::vector<std::string>& fields) {
+    for (std::size_t i = 0; i < line.size(); ++i) {
+      const char c = line[i];
+      if (quoted_) {
+        if (c != '"') {
+          fields.back() += c;
+        } else if (i + 1 < line.size() && line[i + 1] == '"') {
+          fields.back() += line[++i];
+        } else {
+          quoted_ = false;
+          if (i + 1 < line.size() && line[i + 1] != ',') {
+            throw usage_error("text after a closing quote").at(path_, lines_.number());
+          }
+        }
+      } else if (c == ',') {
+        fields.emplace_back();
+      } else if (c == '"') {
+        if (!fields.back().empty()) {
+          throw usage_error("a quote within an unquoted field").at(path_, lines_.number());
+        }
+        quoted_ = true;
+      } else {
+        fields.back() += c;
+      }
+    }
+    return quoted_;
+  }
+
+  LineReader lines_;
+  std::string path_;
+  bool quoted_ = false;
+  int line_ = 0;
+};
+
+}  // namespace
+
+void read_csv(InputFile& file, const std::string& path, const std::string& field,
+              DocumentSink& sink) {
+  CsvReader csv(file, path);
+  std::vector<std::string> header, row;
+  if (!csv.next(header)) return;
+  const auto found = std::find(header.begin(), header.end(), field);
+  if (found == header.end()) {
+    throw usage_error("no column \"{}\"", printable(field))
+        .at(path, csv.line())
+        .hint("set the source's `field`");
+  }
+  const auto column = static_cast<std::size_t>(found - header.begin());
+  while (csv.next(row)) {
+    if (row.size() != header.size()) {
+      throw usage_error("{} fields where the header has {}", row.size(), header.size())
+          .at(path, csv.line());
+    }
+    if (row[column].empty()) continue;
+    sink.text(row[column]);
+    sink.end_document();
+  }
+}
+
+}  // namespace llmops::data

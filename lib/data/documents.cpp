@@ -1,0 +1,172 @@
+#include "data/documents.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/signal.h"
+#include "base/text.h"
+#include "data/input_file.h"
+#include "data/line_reader.h"
+#include "data/synth.h"
+
+namespace llmops::data {
+
+namespace {
+
+// Passes documents on and, now and then, looks for stop requests and tells the progress.
+class Watcher : public DocumentSink {
+ public:
+  Watcher(DocumentSink& sink, std::function<void()> look) : sink_(sink), look_(std::move(look)) {}
+
+  void text(std::string_view piece) override {
+    sink_.text(piece);
+    if ((since_ += piece.size()) < kLookEvery) return;
+    since_ = 0;
+    throw_if_stop_requested("reading the data");
+    if (look_) look_();
+  }
+  void end_document() override {
+    sink_.end_document();
+    ++documents_;
+  }
+  std::int64_t documents() const { return documents_; }
+
+ private:
+  static constexpr std::size_t kLookEvery = std::size_t{1} << 20;
+  DocumentSink& sink_;
+  std::function<void()> look_;
+  std::size_t since_ = 0;
+  std::int64_t documents_ = 0;
+};
+
+void read_whole(InputFile& file, const std::string& path, DocumentSink& sink) {
+  std::string block, pending;  // pending: bytes of a character that the block cuts
+  int line = 1;
+  bool first = true, any = false;
+  while (file.read(block)) {
+    pending += block;
+    if (std::exchange(first, false) && pending.starts_with("\xEF\xBB\xBF")) pending.erase(0, 3);
+    std::size_t end = pending.size();
+    while (end > 0 && pending.size() - end < 3 && (pending[end - 1] & 0xC0) == 0x80) --end;
+    // A lead byte at the end waits for its continuation; an ASCII byte does not.
+    if (end > 0 && (pending[end - 1] & 0x80) != 0) {
+      --end;
+      if (decode_utf8(pending, end).value != kInvalidCodePoint) end = pending.size();
+    } else {
+      end = pending.size();
+    }
+    const std::string_view whole = std::string_view(pending).substr(0, end);
+    check_utf8(whole, path, line);
+    line += static_cast<int>(std::count(whole.begin(), whole.end(), '\n'));
+    any = any || !whole.empty();
+    sink.text(whole);
+    pending.erase(0, end);
+  }
+  check_utf8(pending, path, line);
+  if (any) sink.end_document();
+}
+
+bool is_blank(std::string_view line) {
+  return trim(line).empty();
+}
+
+void read_text_lines(InputFile& file, const std::string& path, DocumentSink& sink) {
+  LineReader lines(file, path);
+  for (std::string_view line; lines.next(line);) {
+    if (is_blank(line)) continue;
+    sink.text(line);
+    sink.text("\n");
+    sink.end_document();
+  }
+}
+
+void read_paragraphs(InputFile& file, const std::string& path, DocumentSink& sink) {
+  LineReader lines(file, path);
+  bool open = false;
+  for (std::string_view line; lines.next(line);) {
+    if (!is_blank(line)) {
+      sink.text(line);
+      sink.text("\n");
+      open = true;
+    } else if (std::exchange(open, false)) {
+      sink.end_document();
+    }
+  }
+  if (open) sink.end_document();
+}
+
+void read_file_into(const SourceFile& file, const recipe::Source& source, InputFile& input,
+                    DocumentSink& sink) {
+  switch (file.format) {
+    case Format::kText:
+      return read_text(input, file.path, source.document, sink);
+    case Format::kJsonLines:
+      return read_json_lines(input, file.path, source.field, sink);
+    case Format::kCsv:
+      return read_csv(input, file.path, source.field, sink);
+  }
+}
+
+}  // namespace
+
+void read_text(InputFile& file, const std::string& path, std::string_view document_kind,
+               DocumentSink& sink) {
+  if (document_kind == "line") {
+    read_text_lines(file, path, sink);
+  } else if (document_kind == "paragraph") {
+    read_paragraphs(file, path, sink);
+  } else {
+    read_whole(file, path, sink);
+  }
+}
+
+Corpus find_corpus(const recipe::Source& source, std::string key) {
+  Corpus corpus;
+  corpus.source = source;
+  corpus.key = std::move(key);
+  if (source.synth) {
+    corpus.name = "synth:" + source.synth->kind;
+    corpus.bytes = synth_bytes_estimate(*source.synth);
+    return corpus;
+  }
+  if (source.path.empty()) throw usage_error("{}: needs a path or a synth section", corpus.key);
+  corpus.name = source.path;
+  corpus.files = find_files(source, corpus.key);
+  for (const SourceFile& file : corpus.files) corpus.bytes += file.bytes;
+  return corpus;
+}
+
+void read_documents(const Corpus& corpus, DocumentSink& sink,
+                    const std::function<void(std::int64_t)>& progress) {
+  if (corpus.source.synth) {
+    std::int64_t made = 0;
+    Watcher watcher(sink, [&] {
+      if (progress) progress(made << 20);
+      ++made;
+    });
+    synthesize(*corpus.source.synth, watcher);
+    return;
+  }
+  std::int64_t before = 0, documents = 0;
+  for (const SourceFile& file : corpus.files) {
+    throw_if_stop_requested("reading the data");
+    InputFile input(file.path);
+    Watcher watcher(sink, [&] {
+      if (progress) progress(before + input.consumed());
+    });
+    read_file_into(file, corpus.source, input, watcher);
+    if (file_stamp(file.path) != file.stamp) {
+      throw failed("the file changed while it was read")
+          .at(file.path)
+          .hint("run the command again");
+    }
+    before += file.bytes;
+    documents += watcher.documents();
+    if (progress) progress(before);
+  }
+  if (documents == 0) throw usage_error("no text").at(corpus.name).hint("every file is empty");
+}
+
+}  // namespace llmops::data

@@ -1,0 +1,164 @@
+#include <algorithm>
+#include <cmath>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/signal.h"
+#include "data/cache_keys.h"
+#include "data/dataset.h"
+#include "data/prepared.h"
+#include "data/scan.h"
+#include "data/tokenize.h"
+
+namespace llmops::data {
+
+namespace {
+
+using Progress = std::function<void(const PrepareProgress&)>;
+
+// Tells the progress of one kind of work over several sources.
+class Stage {
+ public:
+  Stage(const Progress& progress, std::string what, const std::vector<Corpus>& corpora)
+      : progress_(progress) {
+    now_.what = std::move(what);
+    for (const Corpus& corpus : corpora) now_.total += static_cast<double>(corpus.bytes);
+  }
+  ByteProgress next(const Corpus& corpus) {
+    const double before = before_;
+    before_ += static_cast<double>(corpus.bytes);
+    return [this, before](std::int64_t bytes) {
+      now_.done = std::min(before + static_cast<double>(bytes), now_.total);
+      if (progress_) progress_(now_);
+    };
+  }
+
+ private:
+  const Progress& progress_;
+  PrepareProgress now_;
+  double before_ = 0;
+};
+
+class Preparation {
+ public:
+  Preparation(const recipe::Recipe& recipe, const Progress& progress)
+      : recipe_(recipe), data_(recipe.data), progress_(progress) {}
+
+  std::unique_ptr<Dataset> run() {
+    corpora_ = find_corpora(data_);
+    make_directories(data_.cache_dir);
+    lock();
+    scan_all();
+    tokenizer_ = find_tokenizer();
+    Stage stage(progress_, "tokenizing", corpora_);
+    for (std::size_t i = 0; i < corpora_.size(); ++i) {
+      add_parts(corpora_[i], open_cache(i, stage.next(corpora_[i])));
+    }
+    RowSettings settings{data_.max_seq_length, data_.packing, data_.overlength,
+                         data_.append_eos ? tokenizer_->bos() : std::nullopt,
+                         static_cast<std::uint64_t>(recipe_.seed)};
+    return std::make_unique<PreparedDataset>(tokenizer_, std::move(caches_), std::move(train_),
+                                             std::move(eval_), settings);
+  }
+
+ private:
+  // One process builds, others that need the same wait for it.
+  void lock() {
+    const std::string path = join_path(data_.cache_dir, "lock");
+    while (!(lock_ = FileLock::acquire(path, 200))) {
+      throw_if_stop_requested("waiting for another process that prepares data");
+    }
+  }
+
+  void scan_all() {
+    Stage stage(progress_, "reading", corpora_);
+    for (const Corpus& corpus : corpora_) {
+      scans_.push_back(scan(corpus, data_.cache_dir, stage.next(corpus)));
+    }
+  }
+
+  std::shared_ptr<const text::Tokenizer> find_tokenizer() {
+    const recipe::Tokenizer& settings = recipe_.tokenizer;
+    if (settings.type == "file") return text::load_tokenizer(settings.path.value_or(""));
+    if (settings.type == "byte") return text::make_byte_tokenizer();
+    const std::string path =
+        join_path(data_.cache_dir, learned_tokenizer_name(settings, data_, scans_));
+    if (path_exists(path)) {
+      try {
+        return text::load_tokenizer(path);
+      } catch (const Error& error) {
+        if (error.code() != ExitCode::kDamaged) throw;  // damaged: learn it again
+      }
+    }
+    std::shared_ptr<const text::Tokenizer> learned = learn(settings);
+    write_file_durably(path, learned->to_json().dump());
+    return learned;
+  }
+
+  std::shared_ptr<const text::Tokenizer> learn(const recipe::Tokenizer& settings) {
+    std::vector<const Corpus*> learn_from;
+    for (std::size_t i = 0; i < corpora_.size(); ++i) {
+      // Characters of the eval text must be known too; merges are learned from training text.
+      if (settings.type == "char" || i < data_.train.size()) learn_from.push_back(&corpora_[i]);
+    }
+    Stage stage(progress_, "training tokenizer", corpora_);
+    const ByteProgress progress = stage.next(corpora_[0]);
+    return learn_char_tokenizer(learn_from, progress);
+  }
+
+  std::unique_ptr<TokenCache> open_cache(std::size_t i, const ByteProgress& progress) {
+    const SplitPoint split =
+        i < data_.train.size() ? split_point(data_, corpora_[i], scans_[i]) : SplitPoint{};
+    const std::string path =
+        join_path(data_.cache_dir,
+                  token_cache_name(scans_[i], tokenizer_->digest(), data_.append_eos, split));
+    auto cache = TokenCache::open(path, tokenizer_->vocab_size());
+    if (!cache) {
+      TokenCacheWriter writer(path, tokenizer_->vocab_size());
+      tokenize(corpora_[i], *tokenizer_, data_.append_eos, split, writer, progress);
+      writer.finish();
+      cache = TokenCache::open(path, tokenizer_->vocab_size());
+      if (!cache)
+        throw Error(ExitCode::kStorage, "the token cache was not written as it should be").at(path);
+    }
+    return std::make_unique<TokenCache>(std::move(*cache));
+  }
+
+  void add_parts(const Corpus& corpus, std::unique_ptr<TokenCache> cache) {
+    const auto part = [&](const SplitCount& count, TokenView tokens,
+                          std::vector<std::int64_t> starts) {
+      return Part{{corpus.name, count.documents, count.bytes, count.tokens, 0, 0},
+                  corpus.source.weight,
+                  cache.get(),
+                  tokens,
+                  std::move(starts)};
+    };
+    const bool trains = caches_.size() < data_.train.size();
+    std::vector<Part>& parts = trains ? train_ : eval_;
+    parts.push_back(part(cache->train(), cache->train_tokens(), cache->train_starts()));
+    if (cache->eval().documents > 0) {
+      eval_.push_back(part(cache->eval(), cache->eval_tokens(), cache->eval_starts()));
+    }
+    caches_.push_back(std::move(cache));
+  }
+
+  const recipe::Recipe& recipe_;
+  const recipe::Data& data_;
+  const Progress& progress_;
+  std::optional<FileLock> lock_;
+  std::vector<Corpus> corpora_;  // training sources, then eval sources
+  std::vector<Scan> scans_;
+  std::shared_ptr<const text::Tokenizer> tokenizer_;
+  std::vector<std::unique_ptr<TokenCache>> caches_;
+  std::vector<Part> train_, eval_;
+};
+
+}  // namespace
+
+std::unique_ptr<Dataset> prepare(const recipe::Recipe& recipe,
+                                 const std::function<void(const PrepareProgress&)>& progress) {
+  return Preparation(recipe, progress).run();
+}
+
+}  // namespace llmops::data

@@ -1,0 +1,82 @@
+#include "data/scan.h"
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/json.h"
+#include "data/synth.h"
+#include "text/unicode.h"
+
+namespace llmops::data {
+
+namespace {
+
+class Scanner : public DocumentSink {
+ public:
+  void text(std::string_view piece) override {
+    hash_.update(piece);
+    scan_.bytes += static_cast<std::int64_t>(piece.size());
+    scan_.characters += text::count_code_points(piece);
+  }
+  void end_document() override {
+    hash_.update(std::string_view("\xFF", 1));  // stands in no UTF-8 text
+    ++scan_.documents;
+  }
+  Scan finish() {
+    scan_.digest = hash_.finish();
+    return scan_;
+  }
+
+ private:
+  Scan scan_;
+  Sha256 hash_;
+};
+
+// Everything that decides what is read.
+std::string memo_path(const Corpus& corpus, const std::string& cache_dir) {
+  Json key = Json::object();
+  if (const auto& synth = corpus.source.synth) {
+    key.set("synth", synth->kind)
+        .set("documents", synth->documents)
+        .set("seed", synth->seed)
+        .set("version", kSynthVersion);
+  } else {
+    key.set("document", corpus.source.document).set("field", corpus.source.field);
+    for (const SourceFile& file : corpus.files) {
+      key.set(absolute_path(file.path),
+              Json::object().set("format", static_cast<int>(file.format)).set("stamp", file.stamp));
+    }
+  }
+  return join_path(cache_dir, "scan-" + sha256(key.dump()).substr(0, 32) + ".json");
+}
+
+}  // namespace
+
+std::optional<Scan> find_scan(const Corpus& corpus, const std::string& cache_dir) {
+  const std::string path = memo_path(corpus, cache_dir);
+  if (!path_exists(path)) return std::nullopt;
+  try {
+    const Json memo = load_json(path);
+    return Scan{memo.at("digest").as_string(), memo.at("documents").as_int(),
+                memo.at("characters").as_int(), memo.at("bytes").as_int()};
+  } catch (const Error&) {
+    return std::nullopt;  // damaged: read the files again
+  }
+}
+
+Scan scan(const Corpus& corpus, const std::string& cache_dir, const ByteProgress& progress) {
+  if (const auto known = find_scan(corpus, cache_dir)) return *known;
+  Scanner scanner;
+  read_documents(corpus, scanner, progress);
+  const Scan found = scanner.finish();
+  make_directories(cache_dir);
+  write_file_durably(memo_path(corpus, cache_dir), Json::object()
+                                                       .set("digest", found.digest)
+                                                       .set("documents", found.documents)
+                                                       .set("characters", found.characters)
+                                                       .set("bytes", found.bytes)
+                                                       .dump());
+  return found;
+}
+
+}  // namespace llmops::data

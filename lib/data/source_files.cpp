@@ -1,0 +1,96 @@
+#include "data/source_files.h"
+
+#include <glob.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "data/input_file.h"
+
+namespace llmops::data {
+
+namespace {
+
+constexpr int kMaxDepth = 32;  // of folders; a link may lead back up
+
+std::optional<Format> format_by_name(std::string_view path) {
+  if (compression_of(path) == Compression::kGzip) path.remove_suffix(3);
+  if (compression_of(path) == Compression::kZstd) path.remove_suffix(4);
+  if (path.ends_with(".txt")) return Format::kText;
+  if (path.ends_with(".jsonl")) return Format::kJsonLines;
+  if (path.ends_with(".csv")) return Format::kCsv;
+  return std::nullopt;
+}
+
+std::optional<Format> format_by_setting(std::string_view format) {
+  if (format == "txt") return Format::kText;
+  if (format == "jsonl") return Format::kJsonLines;
+  if (format == "csv") return Format::kCsv;
+  return std::nullopt;
+}
+
+void list_folder(const std::string& folder, int depth, std::vector<std::string>& paths) {
+  if (depth > kMaxDepth) throw usage_error("folders nested deeper than {}", kMaxDepth).at(folder);
+  for (const std::string& name : list_directory(folder)) {
+    if (name.starts_with('.')) continue;
+    const std::string path = join_path(folder, name);
+    if (is_directory(path)) {
+      list_folder(path, depth + 1, paths);
+    } else if (format_by_name(path)) {
+      paths.push_back(path);
+    }
+  }
+}
+
+std::vector<std::string> match(const std::string& pattern) {
+  glob_t found{};
+  std::vector<std::string> paths;
+  if (::glob(pattern.c_str(), GLOB_NOSORT, nullptr, &found) == 0) {
+    for (std::size_t i = 0; i < found.gl_pathc; ++i) {
+      if (!is_directory(found.gl_pathv[i])) paths.emplace_back(found.gl_pathv[i]);
+    }
+  }
+  ::globfree(&found);
+  return paths;
+}
+
+}  // namespace
+
+std::vector<SourceFile> find_files(const recipe::Source& source, std::string_view key) {
+  std::vector<std::string> paths;
+  if (is_directory(source.path)) {
+    list_folder(source.path, 0, paths);
+    if (paths.empty()) {
+      throw usage_error("{}.path: no .txt, .jsonl or .csv file in {}", key, source.path);
+    }
+  } else if (path_exists(source.path)) {
+    paths.push_back(source.path);
+  } else {
+    paths = match(source.path);
+    if (paths.empty()) throw usage_error("{}.path: no such file: {}", key, source.path);
+  }
+  std::sort(paths.begin(), paths.end());
+
+  std::vector<SourceFile> files;
+  for (const std::string& path : paths) {
+    std::optional<Format> format = format_by_setting(source.format);
+    if (!format) format = format_by_name(path);
+    if (!format) {
+      throw usage_error("the name does not tell the format")
+          .at(path)
+          .hint(fmt::format("set {}.format to txt, jsonl or csv", key));
+    }
+    struct stat status {};
+    if (::stat(path.c_str(), &status) != 0) {
+      throw system_error("cannot read", path, errno, ExitCode::kUsage);
+    }
+    if (!S_ISREG(status.st_mode)) throw usage_error("not a regular file").at(path);
+    files.push_back({path, *format, status.st_size, file_stamp(path)});
+  }
+  return files;
+}
+
+}  // namespace llmops::data

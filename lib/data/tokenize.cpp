@@ -1,0 +1,87 @@
+#include "data/tokenize.h"
+
+#include <vector>
+
+#include "base/process.h"
+#include "data/chunker.h"
+#include "data/ordered_pool.h"
+#include "text/char_tokenizer.h"
+
+namespace llmops::data {
+
+namespace {
+
+// A chunk as tokens. ends[i] is where a document ends in ids.
+struct Encoded {
+  std::vector<text::TokenId> ids;
+  std::vector<std::int64_t> bytes;  // of text before each end, and after the last
+  std::vector<std::size_t> ends;
+};
+
+Encoded encode_chunk(const Chunk& chunk, text::Encoder& encoder, std::optional<text::TokenId> eos) {
+  Encoded encoded;
+  std::size_t begin = 0;
+  for (const Chunk::End& end : chunk.ends) {
+    encoder.encode(std::string_view(chunk.text).substr(begin, end.offset - begin), encoded.ids);
+    if (eos && end.complete) encoded.ids.push_back(*eos);
+    encoded.ends.push_back(encoded.ids.size());
+    encoded.bytes.push_back(static_cast<std::int64_t>(end.offset - begin));
+    begin = end.offset;
+  }
+  encoder.encode(std::string_view(chunk.text).substr(begin), encoded.ids);
+  encoded.bytes.push_back(static_cast<std::int64_t>(chunk.text.size() - begin));
+  return encoded;
+}
+
+void write_encoded(const Encoded& encoded, std::int64_t& train_left, TokenSink& sink) {
+  const std::span<const text::TokenId> ids = encoded.ids;
+  std::size_t begin = 0;
+  for (std::size_t i = 0; i < encoded.ends.size(); ++i) {
+    sink.append(ids.subspan(begin, encoded.ends[i] - begin));
+    sink.add_bytes(encoded.bytes[i]);
+    sink.end_document();
+    begin = encoded.ends[i];
+    if (--train_left == 0) sink.begin_eval();
+  }
+  sink.append(ids.subspan(begin));
+  sink.add_bytes(encoded.bytes.back());
+}
+
+}  // namespace
+
+void tokenize(const Corpus& corpus, const text::Tokenizer& tokenizer, bool append_eos,
+              const SplitPoint& split, TokenSink& sink, const ByteProgress& progress) {
+  const std::optional<text::TokenId> eos = append_eos ? tokenizer.eos() : std::nullopt;
+  std::int64_t train_left = split.characters ? 1 : split.documents;
+  OrderedPool<Chunk, Encoded> pool(
+      available_cores(),
+      [&] {
+        return [eos, encoder = std::shared_ptr(tokenizer.make_encoder())](Chunk& chunk) {
+          return encode_chunk(chunk, *encoder, eos);
+        };
+      },
+      [&](Encoded& encoded) { write_encoded(encoded, train_left, sink); });
+  Chunker chunker([&](Chunk chunk) { pool.submit(std::move(chunk)); }, split.characters);
+  read_documents(corpus, chunker, progress);
+  chunker.finish();
+  pool.finish();
+}
+
+std::unique_ptr<text::Tokenizer> learn_char_tokenizer(const std::vector<const Corpus*>& corpora,
+                                                      const ByteProgress& progress) {
+  class Collector : public DocumentSink {
+   public:
+    void text(std::string_view piece) override { alphabet.add(piece); }
+    void end_document() override {}
+    text::Alphabet alphabet;
+  };
+  Collector collector;
+  std::int64_t before = 0;
+  for (const Corpus* corpus : corpora) {
+    read_documents(*corpus, collector, [&](std::int64_t bytes) { progress(before + bytes); });
+    before += corpus->bytes;
+  }
+  return text::make_char_tokenizer(collector.alphabet);
+}
+
+}  // namespace llmops::data

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <array>
+#include <string_view>
+
+#include "text/token_table.h"
+
+namespace llmops::text {
+
+// One id per byte: byte-level BPE without merges.
+class ByteTokenizer : public TableTokenizer {
+ public:
+  // The table holds every byte as a token.
+  explicit ByteTokenizer(TokenTable table);
+  void encode(std::string_view text, std::vector<TokenId>& out) const override;
+  Json to_json() const override;
+
+ private:
+  std::array<TokenId, 256> ids_{};
+};
+
+// Parts of tokenizer.json that the byte-level kinds share.
+Json byte_level_json(bool use_regex);
+Json bpe_model_json(const TokenTable& table, Json merges);
+
+}  // namespace llmops::text

@@ -1,0 +1,186 @@
+#include <algorithm>
+#include <vector>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/text.h"
+#include "text/byte_alphabet.h"
+#include "text/byte_tokenizer.h"
+#include "text/char_tokenizer.h"
+#include "text/unicode.h"
+
+namespace llmops::text {
+
+namespace {
+
+constexpr std::int64_t kMaxVocab = 10'000'000;
+constexpr std::size_t kMaxTokenBytes = std::size_t{1} << 16;
+constexpr std::uintmax_t kMaxFileBytes = std::uintmax_t{1} << 30;
+
+// The end token by the names that models give it.
+constexpr std::string_view kEndNames[] = {kEndOfText, "</s>", "<|end_of_text|>", "<eos>"};
+
+Error unsupported(std::string_view what) {
+  return damaged("{} is not supported", what)
+      .hint("llmops reads char, byte and GPT-2's byte-level BPE tokenizers");
+}
+
+std::string type_of(const Json* part) {
+  if (part == nullptr || part->is_null()) return "none";
+  const Json* type = part->find("type");
+  return type != nullptr && type->is_string() ? type->as_string() : "?";
+}
+
+bool flag(const Json& part, std::string_view key, bool missing) {
+  const Json* value = part.find(key);
+  return value == nullptr || value->is_null() ? missing : value->as_bool();
+}
+
+// Settings that change ids and that this library has no use for.
+void require_absent(const Json& part, std::string_view key, std::string_view where) {
+  const Json* value = part.find(key);
+  if (value == nullptr || value->is_null()) return;
+  if (value->is_bool() && !value->as_bool()) return;
+  if (value->is_string() && value->as_string().empty()) return;
+  if (value->is_array() && value->size() == 0) return;
+  if (value->is_number() && value->as_double() == 0) return;
+  throw unsupported(fmt::format("{} {}", where, key));
+}
+
+// Names by id: each id from 0 on once. Special tokens may stand in the vocabulary or beside it.
+class Names {
+ public:
+  void put(std::int64_t id, const std::string& name, bool special) {
+    if (id < 0 || id >= kMaxVocab) throw damaged("token id {} is out of range", id);
+    if (name.size() > kMaxTokenBytes) throw damaged("token {} is too long", id);
+    if (id >= static_cast<std::int64_t>(entries_.size())) {
+      entries_.resize(static_cast<std::size_t>(id) + 1);
+    }
+    Entry& entry = entries_[static_cast<std::size_t>(id)];
+    if (entry.set && (entry.name != name || !special)) {
+      throw damaged("token id {} is given twice", id);
+    }
+    entry = {name, true, special};
+  }
+
+  // `bytes_of` gives the text of a token that is not special.
+  template <typename BytesOf>
+  TokenTable table(const BytesOf& bytes_of) const {
+    TokenTable table;
+    for (std::size_t id = 0; id < entries_.size(); ++id) {
+      const Entry& entry = entries_[id];
+      if (!entry.set) throw damaged("token id {} is missing", id);
+      if (entry.special) {
+        table.add_special(entry.name);
+      } else {
+        table.add(entry.name, bytes_of(entry.name));
+      }
+    }
+    for (const std::string_view end : kEndNames) {
+      for (const TokenId id : table.special) {
+        if (!table.end && table.names[static_cast<std::size_t>(id)] == end) table.end = id;
+      }
+    }
+    return table;
+  }
+
+ private:
+  struct Entry {
+    std::string name;
+    bool set = false, special = false;
+  };
+  std::vector<Entry> entries_;
+};
+
+Names read_names(const Json& json) {
+  Names names;
+  const Json::Object& vocab = json.at("model").at("vocab").as_object();
+  if (static_cast<std::int64_t>(vocab.size()) > kMaxVocab)
+    throw damaged("more than {} tokens", kMaxVocab);
+  for (const auto& [name, id] : vocab) names.put(id.as_int(), name, false);
+  if (const Json* added = json.find("added_tokens"); added != nullptr && !added->is_null()) {
+    for (const Json& token : added->as_array()) {
+      const std::string& name = token.at("content").as_string();
+      if (!flag(token, "special", false)) {
+        throw unsupported(fmt::format("added token \"{}\" that is not special", printable(name)));
+      }
+      names.put(token.at("id").as_int(), name, true);
+    }
+  }
+  return names;
+}
+
+std::unique_ptr<Tokenizer> read_char(const Json& json) {
+  const Json* pre = json.find("pre_tokenizer");
+  const Json* pattern = pre == nullptr ? nullptr : pre->find("pattern");
+  const Json* regex = pattern == nullptr ? nullptr : pattern->find("Regex");
+  if (type_of(pre) != "Split" || regex == nullptr || !regex->is_string() ||
+      regex->as_string() != kEveryCharacter || flag(*pre, "invert", false) ||
+      pre->at("behavior").as_string() != "Isolated") {
+    throw unsupported("WordLevel with a pre_tokenizer other than one that splits every character");
+  }
+  if (type_of(json.find("decoder")) != "Fuse") {
+    throw unsupported("decoder " + type_of(json.find("decoder")));
+  }
+  TokenTable table = read_names(json).table([](const std::string& name) {
+    const CodePoint point = decode_utf8(name.empty() ? " " : name, 0);
+    if (name.empty() || point.value == kInvalidCodePoint || point.length != name.size()) {
+      throw damaged("token \"{}\" is not one character", printable(name));
+    }
+    return name;
+  });
+  return std::make_unique<CharTokenizer>(std::move(table));
+}
+
+std::string token_bytes(const std::string& name) {
+  const auto bytes = unspell(name);
+  if (!bytes || bytes->empty()) {
+    throw damaged("token \"{}\" is not spelled in byte-level characters", printable(name));
+  }
+  return *bytes;
+}
+
+std::unique_ptr<Tokenizer> read_bpe(const Json& json) {
+  const Json& model = json.at("model");
+  const Json* pre = json.find("pre_tokenizer");
+  if (type_of(pre) != "ByteLevel") throw unsupported("pre_tokenizer " + type_of(pre));
+  require_absent(*pre, "add_prefix_space", "pre_tokenizer");
+  for (const std::string_view key : {"dropout", "continuing_subword_prefix", "end_of_word_suffix",
+                                     "fuse_unk", "byte_fallback", "ignore_merges"}) {
+    require_absent(model, key, "model");
+  }
+  const std::string decoder = type_of(json.find("decoder"));
+  if (decoder != "ByteLevel") throw unsupported("decoder " + decoder);
+  const std::string post = type_of(json.find("post_processor"));
+  if (post != "none" && post != "ByteLevel") throw unsupported("post_processor " + post);
+
+  TokenTable table = read_names(json).table(token_bytes);
+  if (model.at("merges").size() != 0) throw unsupported("merges");
+  return std::make_unique<ByteTokenizer>(std::move(table));
+}
+
+}  // namespace
+
+std::unique_ptr<Tokenizer> read_tokenizer(const Json& json, const std::string& path) {
+  try {
+    if (!json.is_object()) throw damaged("not a JSON object");
+    for (const std::string_view key : {"normalizer", "truncation", "padding"}) {
+      const Json* part = json.find(key);
+      if (part != nullptr && !part->is_null()) throw unsupported(key);
+    }
+    const std::string model = type_of(&json.at("model"));
+    if (model == "WordLevel") return read_char(json);
+    if (model == "BPE") return read_bpe(json);
+    throw unsupported("model " + model);
+  } catch (Error& error) {
+    throw error.at(path);
+  }
+}
+
+std::unique_ptr<Tokenizer> load_tokenizer(const std::string& path) {
+  const std::string file = is_directory(path) ? join_path(path, "tokenizer.json") : path;
+  const std::string text = read_file(file, kMaxFileBytes, ExitCode::kDamaged);
+  return read_tokenizer(parse_json(text, file), file);
+}
+
+}  // namespace llmops::text
