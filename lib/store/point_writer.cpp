@@ -1,0 +1,72 @@
+#include "store/point_writer.h"
+
+#include <utility>
+
+#include "store/run.h"
+
+namespace llmops::store {
+
+// A chunk is read whole, and stays below the limit where a damaged length could hurt.
+constexpr std::int64_t kChunkPoints = 4096;
+
+PointWriter::PointWriter(Store& store, std::int64_t run, std::int64_t attempt)
+    : run_(run), attempt_(attempt) {
+  for (Series& series : list_series(store, run)) {
+    names_.push_back(series.name);
+    entries_.push_back({std::move(series), true, {}});
+  }
+}
+
+void PointWriter::add_series(std::string name) {
+  names_.push_back(name);
+  entries_.push_back({Series{0, std::move(name), {}}, false, {}});
+}
+
+void PointWriter::add(std::size_t index, const Point& point) {
+  Entry& entry = entries_[index];
+  if (entry.chunks.empty()) waiting_.push_back(index);
+  if (entry.chunks.empty() || entry.chunks.back().attempt != attempt_ ||
+      entry.chunks.back().chunk.size() == kChunkPoints) {
+    entry.chunks.push_back({attempt_, {}});
+  }
+  entry.chunks.back().chunk.add(point);
+  entry.series.summary.add(point.step, point.value);
+}
+
+void PointWriter::rewind(std::int64_t from_step) {
+  rewinds_.push_back({++attempt_, from_step});
+}
+
+void PointWriter::write(Store& store) {
+  for (const Rewind& rewind : rewinds_) {
+    continue_as_attempt(store, run_, rewind.attempt, rewind.from_step);
+  }
+  Statement insert =
+      store.database().prepare("INSERT INTO chunk(series_id, attempt, n, data) VALUES(?, ?, ?, ?)");
+  Statement update = store.database().prepare(kUpdateSummary);
+  for (const std::size_t index : waiting_) {
+    Entry& entry = entries_[index];
+    if (!entry.is_stored) insert_series(store, run_, entry.series);
+    for (const auto& [attempt, chunk] : entry.chunks) {
+      insert.bind(entry.series.id, attempt, chunk.size(), Blob{chunk.bytes()}).run();
+    }
+    update_summary(update, entry.series);
+  }
+  if (!rewinds_.empty()) summarize_again(store, run_);
+}
+
+void PointWriter::committed(Store& store) {
+  for (const std::size_t index : waiting_) {
+    entries_[index].is_stored = true;
+    entries_[index].chunks.clear();
+  }
+  waiting_.clear();
+  if (std::exchange(rewinds_, {}).empty()) return;
+  // The summaries were made anew, without what the rewind has hidden.
+  for (Entry& entry : entries_) {
+    const auto stored = find_series(store, run_, entry.series.name);
+    if (stored) entry.series.summary = stored->summary;
+  }
+}
+
+}  // namespace llmops::store

@@ -1,0 +1,282 @@
+#include "store/query.h"
+
+#include <algorithm>
+#include <array>
+#include <limits>
+
+#include "base/error.h"
+#include "base/time.h"
+
+namespace llmops::store {
+
+namespace {
+
+constexpr std::string_view kSelectRun =
+    "SELECT run.id, uid, kind, run.name, experiment.name, status, exit_code, reason, "
+    "run.created_ms, ended_ms, heartbeat_ms, elapsed_ms, attempts, output_dir, identity "
+    "FROM run JOIN experiment ON experiment.id = experiment_id ";
+
+// Known exactly on this host; assumed of another host's after five minutes without a sign of life.
+bool has_ended(Store& store, const Run& run) {
+  constexpr std::int64_t kSilenceMs = 5 * 60 * 1000;
+  Statement row = store.database().prepare(
+      "SELECT host, boot_id, pid, start_ticks FROM attempt WHERE run_id = ? AND number = ?");
+  if (!row.bind(run.row, run.attempts).step()) return true;
+  const std::optional<bool> alive =
+      is_alive({row.text(0), row.text(1), row.integer(2), row.integer(3)});
+  return alive ? !*alive : wall_clock_ms() - run.heartbeat_ms > kSilenceMs;
+}
+
+Run run_of(Store& store, const Statement& row) {
+  Run run;
+  run.row = row.integer(0);
+  run.uid = row.text(1);
+  run.kind = row.text(2);
+  run.name = row.text(3);
+  run.experiment = row.text(4);
+  run.status = parse_status(row.text(5)).value_or(RunStatus::kCrashed);
+  run.exit_code = row.optional_integer(6);
+  run.reason = row.text(7);
+  run.created_ms = row.integer(8);
+  run.ended_ms = row.optional_integer(9);
+  run.heartbeat_ms = row.integer(10);
+  run.elapsed_ms = row.integer(11);
+  run.attempts = row.integer(12);
+  run.output_dir = row.text(13);
+  run.identity = row.text(14);
+  if (run.status == RunStatus::kRunning && has_ended(store, run)) {
+    run.status = RunStatus::kCrashed;
+    run.reason = "the process ended without closing the run";
+    run.ended_ms = run.heartbeat_ms;
+  }
+  return run;
+}
+
+// What the runs are ordered by; nothing for a metric.
+std::optional<std::string_view> order_column(std::string_view sort) {
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 8> kColumns{{
+      {"", "run.id"},
+      {"created", "run.id"},
+      {"ended", "ended_ms"},
+      {"duration", "elapsed_ms"},
+      {"name", "run.name"},
+      {"status", "status"},
+      {"kind", "kind"},
+      {"experiment", "experiment.name"},
+  }};
+  for (const auto& [name, column] : kColumns) {
+    if (name == sort) return column;
+  }
+  return std::nullopt;
+}
+
+constexpr std::string_view kLastValue =
+    "(SELECT last FROM series JOIN key ON key.id = key_id "
+    "WHERE run_id = run.id AND n > 0 AND key.name = ?)";
+
+Json parse_stored(const std::string& text, const char* column) {
+  return text.empty() ? Json() : parse_json(text, column);
+}
+
+Attempt attempt_of(const Statement& row) {
+  Attempt a;
+  a.number = row.integer(0);
+  a.from_step = row.integer(1);
+  a.base_ms = row.integer(2);
+  a.started_ms = row.integer(3);
+  a.ended_ms = row.optional_integer(4);
+  a.exit_code = row.optional_integer(5);
+  a.reason = row.text(6);
+  a.process = {row.text(7), row.text(8), row.integer(9), row.integer(10)};
+  a.user = row.text(11);
+  a.working_directory = row.text(12);
+  a.arguments = parse_stored(row.text(13), "attempt.arguments");
+  a.recipe_path = row.text(14);
+  a.recipe_given = row.text(15);
+  a.recipe_resolved = row.text(16);
+  a.git_commit = row.text(17);
+  a.git_branch = row.text(18);
+  if (!row.is_null(19)) a.git_dirty = row.integer(19) != 0;
+  a.git_diff = row.text(20);
+  a.hardware = parse_stored(row.text(21), "attempt.hardware");
+  a.versions = parse_stored(row.text(22), "attempt.versions");
+  return a;
+}
+
+constexpr std::string_view kSelectAttempt =
+    "SELECT number, from_step, base_ms, started_ms, ended_ms, exit_code, reason, host, boot_id, "
+    "pid, start_ticks, user, working_directory, arguments, recipe_path, recipe_given, "
+    "recipe_resolved, git_commit, git_branch, git_dirty, git_diff, hardware, versions "
+    "FROM attempt WHERE run_id = ? ";
+
+std::string sql(std::string_view head, std::string_view tail) {
+  return std::string(head) += tail;
+}
+
+std::vector<std::pair<std::string, std::string>> pairs(Store& store, std::string_view select,
+                                                       std::int64_t run) {
+  std::vector<std::pair<std::string, std::string>> all;
+  Statement rows = store.database().prepare(select);
+  rows.bind(run);
+  while (rows.step()) all.emplace_back(rows.text(0), rows.text(1));
+  return all;
+}
+
+}  // namespace
+
+// The status may be other than the row says, so it is filtered, and the rows counted, out here.
+std::vector<Run> list_runs(Store& store, const RunFilter& filter) {
+  std::string text = sql(kSelectRun, "WHERE true");
+  std::vector<std::string> values;
+  const auto require = [&](const char* column, const std::optional<std::string>& value) {
+    if (!value) return;
+    text += fmt::format(" AND {} = ?", column);
+    values.push_back(*value);
+  };
+  require("kind", filter.kind);
+  require("experiment.name", filter.experiment);
+  require("run.name", filter.name);
+  require("identity", filter.identity);
+  if (filter.marked_running) text += " AND status = 'running'";
+
+  const bool descending = filter.sort.empty() || filter.sort.starts_with('-');
+  const std::string_view key =
+      std::string_view(filter.sort).substr(descending && !filter.sort.empty());
+  const auto column = order_column(key);
+  if (!column) values.emplace_back(key);
+  text += fmt::format(" ORDER BY {} {} NULLS LAST, run.id DESC", column.value_or(kLastValue),
+                      descending ? "DESC" : "ASC");
+  Statement rows = store.database().prepare(text);
+  rows.bind_all(values);
+  std::vector<Run> runs;
+  std::int64_t skip = filter.skip;
+  while ((filter.limit == 0 || std::ssize(runs) < filter.limit) && rows.step()) {
+    Run run = run_of(store, rows);
+    if (filter.status && run.status != *filter.status) continue;
+    if (skip-- > 0) continue;
+    runs.push_back(std::move(run));
+  }
+  return runs;
+}
+
+std::int64_t count_runs(Store& store) {
+  return store.database().integer("SELECT count(*) FROM run");
+}
+
+std::optional<Run> find_run(Store& store, std::string_view uid) {
+  Statement row = store.database().prepare(sql(kSelectRun, "WHERE uid = ?"));
+  if (!row.bind(uid).step()) return std::nullopt;
+  return run_of(store, row);
+}
+
+std::optional<Run> find_best(Store& store, std::string_view metric, bool lowest) {
+  const std::string_view column = lowest ? "series.min" : "series.max";
+  Statement row = store.database().prepare(
+      sql(kSelectRun, fmt::format("JOIN series ON run_id = run.id JOIN key ON key.id = key_id "
+                                  "WHERE key.name = ? AND n > 0 AND {} IS NOT NULL "
+                                  "ORDER BY {} {}, run.id DESC LIMIT 1",
+                                  column, column, lowest ? "ASC" : "DESC")));
+  if (!row.bind(metric).step()) return std::nullopt;
+  return run_of(store, row);
+}
+
+std::vector<Run> find_by_prefix(Store& store, std::string_view prefix, std::int64_t limit) {
+  // Every character of an id is below '~'.
+  Statement rows = store.database().prepare(
+      sql(kSelectRun, "WHERE uid >= ?1 AND uid < ?1 || '~' ORDER BY uid LIMIT ?2"));
+  rows.bind(prefix, limit);
+  std::vector<Run> runs;
+  while (rows.step()) runs.push_back(run_of(store, rows));
+  return runs;
+}
+
+std::string short_id(Store& store, const std::string& uid) {
+  Statement neighbours = store.database().prepare(
+      "SELECT (SELECT max(uid) FROM run WHERE uid < ?1), (SELECT min(uid) FROM run WHERE uid > "
+      "?1)");
+  neighbours.bind(uid).step();
+  std::size_t length = 8;
+  for (const int column : {0, 1}) {
+    const std::string other = neighbours.text(column);
+    const auto [end, _] = std::mismatch(uid.begin(), uid.end(), other.begin(), other.end());
+    length = std::max(length, static_cast<std::size_t>(end - uid.begin()) + 1);
+  }
+  return uid.substr(0, length);
+}
+
+std::optional<Attempt> find_attempt(Store& store, std::int64_t run, std::int64_t number) {
+  Statement row = store.database().prepare(sql(kSelectAttempt, "AND number = ?"));
+  if (!row.bind(run, number).step()) return std::nullopt;
+  return attempt_of(row);
+}
+
+std::vector<Attempt> list_attempts(Store& store, std::int64_t run) {
+  std::vector<Attempt> attempts;
+  Statement rows = store.database().prepare(sql(kSelectAttempt, "ORDER BY number"));
+  rows.bind(run);
+  while (rows.step()) attempts.push_back(attempt_of(rows));
+  return attempts;
+}
+
+std::vector<std::pair<std::string, Json>> list_params(Store& store, std::int64_t run) {
+  std::vector<std::pair<std::string, Json>> params;
+  Statement rows = store.database().prepare(
+      "SELECT key.name, value FROM param JOIN key ON key.id = key_id WHERE run_id = ? "
+      "ORDER BY key.name");
+  rows.bind(run);
+  while (rows.step()) params.emplace_back(rows.text(0), parse_stored(rows.text(1), "param.value"));
+  return params;
+}
+
+std::vector<std::pair<std::string, std::string>> list_tags(Store& store, std::int64_t run) {
+  return pairs(store,
+               "SELECT key.name, value FROM tag JOIN key ON key.id = key_id WHERE run_id = ? "
+               "ORDER BY key.name",
+               run);
+}
+
+std::vector<std::pair<std::string, std::string>> list_digests(Store& store, std::int64_t run) {
+  return pairs(store, "SELECT component, sha256 FROM digest WHERE run_id = ? ORDER BY component",
+               run);
+}
+
+std::vector<Event> list_events(Store& store, std::int64_t run) {
+  std::vector<Event> events;
+  Statement rows = store.database().prepare(
+      "SELECT attempt, time_ms, step, level, code, text FROM event WHERE run_id = ? ORDER BY id");
+  rows.bind(run);
+  while (rows.step()) {
+    events.push_back({rows.integer(0), rows.integer(1), rows.integer(2), rows.text(3), rows.text(4),
+                      rows.text(5)});
+  }
+  return events;
+}
+
+std::vector<Sample> list_samples(Store& store, std::int64_t run) {
+  std::vector<Sample> samples;
+  Statement rows = store.database().prepare(
+      "SELECT attempt, time_ms, step, prompt, text FROM sample WHERE run_id = ?1 AND NOT EXISTS ("
+      "SELECT 1 FROM attempt WHERE attempt.run_id = ?1 AND attempt.number > sample.attempt "
+      "AND attempt.from_step < sample.step) ORDER BY step, id");
+  rows.bind(run);
+  while (rows.step()) {
+    samples.push_back(
+        {rows.integer(0), rows.integer(1), rows.integer(2), rows.text(3), rows.text(4)});
+  }
+  return samples;
+}
+
+std::vector<Artifact> list_artifacts(Store& store, std::int64_t run) {
+  std::vector<Artifact> artifacts;
+  Statement rows = store.database().prepare(
+      "SELECT attempt, time_ms, role, kind, path, digest, bytes FROM artifact WHERE run_id = ? "
+      "ORDER BY id");
+  rows.bind(run);
+  while (rows.step()) {
+    artifacts.push_back({rows.integer(0), rows.integer(1), rows.text(2), rows.text(3), rows.text(4),
+                         rows.text(5), rows.integer(6)});
+  }
+  return artifacts;
+}
+
+}  // namespace llmops::store

@@ -1,0 +1,182 @@
+#include "store/run.h"
+
+#include <array>
+
+#include "base/error.h"
+#include "base/time.h"
+#include "store/series.h"
+
+namespace llmops::store {
+
+namespace {
+
+constexpr std::array<std::pair<RunStatus, std::string_view>, 5> kStatuses{{
+    {RunStatus::kRunning, "running"},
+    {RunStatus::kFinished, "finished"},
+    {RunStatus::kFailed, "failed"},
+    {RunStatus::kStopped, "stopped"},
+    {RunStatus::kCrashed, "crashed"},
+}};
+
+std::int64_t intern_experiment(Store& store, std::string_view name) {
+  Statement find = store.database().prepare("SELECT id FROM experiment WHERE name = ?");
+  if (find.bind(name).step()) return find.integer(0);
+  store.database()
+      .prepare("INSERT INTO experiment(name, created_ms) VALUES(?, ?)")
+      .bind(name, wall_clock_ms())
+      .run();
+  return store.database().last_id();
+}
+
+std::optional<std::string_view> digest_or_null(const std::string& digest) {
+  if (digest.empty()) return std::nullopt;
+  return digest;
+}
+
+}  // namespace
+
+std::string_view name_of(RunStatus status) {
+  for (const auto& [value, name] : kStatuses) {
+    if (value == status) return name;
+  }
+  return "unknown";
+}
+
+std::optional<RunStatus> parse_status(std::string_view name) {
+  for (const auto& [value, known] : kStatuses) {
+    if (known == name) return value;
+  }
+  return std::nullopt;
+}
+
+RunStatus status_for(ExitCode code) {
+  switch (code) {
+    case ExitCode::kOk:
+      return RunStatus::kFinished;
+    case ExitCode::kBudgetSpent:
+    case ExitCode::kHangup:
+    case ExitCode::kInterrupted:
+    case ExitCode::kTerminated:
+      return RunStatus::kStopped;
+    default:
+      return RunStatus::kFailed;
+  }
+}
+
+void insert_run(Store& store, Run& run) {
+  store.database()
+      .prepare(
+          "INSERT INTO run(uid, experiment_id, kind, name, status, created_ms, heartbeat_ms, "
+          "elapsed_ms, attempts, output_dir, identity) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+      .bind(run.uid, intern_experiment(store, run.experiment), run.kind, run.name,
+            name_of(run.status), run.created_ms, run.heartbeat_ms, run.elapsed_ms, run.attempts,
+            run.output_dir, run.identity)
+      .run();
+  run.row = store.database().last_id();
+}
+
+void insert_attempt(Store& store, std::int64_t run, const Attempt& a) {
+  store.database()
+      .prepare(
+          "INSERT INTO attempt(run_id, number, from_step, base_ms, started_ms, host, boot_id, pid, "
+          "start_ticks, user, working_directory, arguments, recipe_path, recipe_given, "
+          "recipe_resolved, git_commit, git_branch, git_dirty, git_diff, hardware, versions) "
+          "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+      .bind(run, a.number, a.from_step, a.base_ms, a.started_ms, a.process.host, a.process.boot_id,
+            a.process.pid, a.process.start_ticks, a.user, a.working_directory, a.arguments.dump(),
+            a.recipe_path, digest_or_null(a.recipe_given), digest_or_null(a.recipe_resolved),
+            a.git_commit, a.git_branch, a.git_dirty, digest_or_null(a.git_diff), a.hardware.dump(),
+            a.versions.dump())
+      .run();
+}
+
+void set_param(Store& store, std::int64_t run, std::string_view key, const Json& value) {
+  store.database()
+      .prepare("INSERT OR REPLACE INTO param VALUES(?, ?, ?)")
+      .bind(run, intern_key(store, key), value.dump())
+      .run();
+}
+
+void set_tag(Store& store, std::int64_t run, std::string_view key, std::string_view value) {
+  store.database()
+      .prepare("INSERT OR REPLACE INTO tag VALUES(?, ?, ?)")
+      .bind(run, intern_key(store, key), value)
+      .run();
+}
+
+void set_digest(Store& store, std::int64_t run, std::string_view component,
+                std::string_view sha256) {
+  store.database()
+      .prepare("INSERT OR REPLACE INTO digest VALUES(?, ?, ?)")
+      .bind(run, component, sha256)
+      .run();
+}
+
+void insert_event(Store& store, std::int64_t run, const Event& e) {
+  store.database()
+      .prepare(
+          "INSERT INTO event(run_id, attempt, time_ms, step, level, code, text) "
+          "VALUES(?, ?, ?, ?, ?, ?, ?)")
+      .bind(run, e.attempt, e.time_ms, e.step, e.level, e.code, e.text)
+      .run();
+}
+
+void insert_sample(Store& store, std::int64_t run, const Sample& s) {
+  store.database()
+      .prepare(
+          "INSERT INTO sample(run_id, attempt, time_ms, step, prompt, text) "
+          "VALUES(?, ?, ?, ?, ?, ?)")
+      .bind(run, s.attempt, s.time_ms, s.step, s.prompt, s.text)
+      .run();
+}
+
+void put_artifact(Store& store, std::int64_t run, const Artifact& a) {
+  store.database()
+      .prepare(
+          "INSERT OR REPLACE INTO artifact(run_id, attempt, time_ms, role, kind, path, digest, "
+          "bytes) VALUES(?, ?, ?, ?, ?, ?, ?, ?)")
+      .bind(run, a.attempt, a.time_ms, a.role, a.kind, a.path, a.digest, a.bytes)
+      .run();
+}
+
+void reopen_run(Store& store, std::int64_t run, std::int64_t attempt) {
+  store.database()
+      .prepare(
+          "UPDATE run SET status = 'running', exit_code = NULL, reason = NULL, ended_ms = NULL, "
+          "heartbeat_ms = ?, attempts = ? WHERE id = ?")
+      .bind(wall_clock_ms(), attempt, run)
+      .run();
+}
+
+void continue_as_attempt(Store& store, std::int64_t run, std::int64_t number,
+                         std::int64_t from_step) {
+  Database& database = store.database();
+  database
+      .prepare(
+          "INSERT INTO attempt SELECT NULL, run_id, ?1, ?2, (SELECT elapsed_ms FROM run WHERE "
+          "id = run_id), ?3, NULL, NULL, NULL, host, boot_id, pid, start_ticks, user, "
+          "working_directory, arguments, recipe_path, recipe_given, recipe_resolved, git_commit, "
+          "git_branch, git_dirty, git_diff, hardware, versions FROM attempt "
+          "WHERE run_id = ?4 AND number = ?1 - 1")
+      .bind(number, from_step, wall_clock_ms(), run)
+      .run();
+  database.prepare("UPDATE attempt SET ended_ms = ?, reason = ? WHERE run_id = ? AND number = ?")
+      .bind(wall_clock_ms(), fmt::format("went back to step {}", from_step), run, number - 1)
+      .run();
+  reopen_run(store, run, number);
+}
+
+void close_run(Store& store, const Run& run) {
+  store.database()
+      .prepare("UPDATE run SET status = ?, exit_code = ?, reason = ?, ended_ms = ? WHERE id = ?")
+      .bind(name_of(run.status), run.exit_code, run.reason, run.ended_ms, run.row)
+      .run();
+  store.database()
+      .prepare(
+          "UPDATE attempt SET exit_code = ?, reason = ?, ended_ms = ? WHERE run_id = ?4 AND "
+          "number = (SELECT attempts FROM run WHERE id = ?4)")
+      .bind(run.exit_code, run.reason, run.ended_ms, run.row)
+      .run();
+}
+
+}  // namespace llmops::store

@@ -1,0 +1,89 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/exit_code.h"
+#include "base/json.h"
+#include "base/process.h"
+#include "store/store.h"
+
+namespace llmops::store {
+
+enum class RunStatus {
+  kRunning,
+  kFinished,  // did all that was asked
+  kFailed,
+  kStopped,  // by a signal or by max_time, after saving: can go on
+  kCrashed,  // its process ended without closing it: can go on
+};
+std::string_view name_of(RunStatus status);
+std::optional<RunStatus> parse_status(std::string_view name);
+RunStatus status_for(ExitCode code);
+
+// What was asked and what became of it.
+struct Run {
+  std::int64_t row = 0;
+  std::string uid, kind, name, experiment, output_dir, identity;
+  RunStatus status = RunStatus::kRunning;
+  std::optional<std::int64_t> exit_code;
+  std::string reason;
+  std::int64_t created_ms = 0, heartbeat_ms = 0;
+  std::optional<std::int64_t> ended_ms;
+  std::int64_t elapsed_ms = 0;  // monotonic, all attempts
+  std::int64_t attempts = 1;    // the number of the newest
+};
+
+// One process that worked on the run: where and how. Digests name blobs; empty = none.
+struct Attempt {
+  std::int64_t number = 1, from_step = 0;
+  std::int64_t base_ms = 0;  // elapsed in the attempts before
+  std::int64_t started_ms = 0;
+  std::optional<std::int64_t> ended_ms, exit_code;
+  std::string reason;
+  ProcessIdentity process;
+  std::string user, working_directory;
+  Json arguments;
+  std::string recipe_path, recipe_given, recipe_resolved;
+  std::string git_commit, git_branch, git_diff;
+  std::optional<bool> git_dirty;  // nothing: no repository
+  Json hardware, versions;
+};
+
+struct Event {
+  std::int64_t attempt = 1, time_ms = 0, step = 0;
+  std::string level, code, text;
+};
+struct Sample {
+  std::int64_t attempt = 1, time_ms = 0, step = 0;
+  std::string prompt, text;  // digests of blobs
+};
+struct Artifact {
+  std::int64_t attempt = 1, time_ms = 0;
+  std::string role, kind, path, digest;
+  std::int64_t bytes = 0;
+};
+
+// Writing; each within a transaction of the caller.
+void insert_run(Store& store, Run& run);  // sets row; makes the experiment when it is new
+void insert_attempt(Store& store, std::int64_t run, const Attempt& attempt);
+void set_param(Store& store, std::int64_t run, std::string_view key, const Json& value);
+void set_tag(Store& store, std::int64_t run, std::string_view key, std::string_view value);
+void set_digest(Store& store, std::int64_t run, std::string_view component,
+                std::string_view sha256);
+void insert_event(Store& store, std::int64_t run, const Event& event);
+void insert_sample(Store& store, std::int64_t run, const Sample& sample);
+void put_artifact(Store& store, std::int64_t run, const Artifact& artifact);  // by role and path
+// The run is running again, with this attempt.
+void reopen_run(Store& store, std::int64_t run, std::int64_t attempt);
+// The process of the newest attempt goes on from an earlier step, as the attempt of this number.
+void continue_as_attempt(Store& store, std::int64_t run, std::int64_t number,
+                         std::int64_t from_step);
+// Ends the run and its newest attempt with the status, exit_code, reason and ended_ms given.
+void close_run(Store& store, const Run& run);
+
+}  // namespace llmops::store

@@ -1,0 +1,133 @@
+#pragma once
+
+#include <concepts>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+
+struct sqlite3;
+struct sqlite3_stmt;
+
+namespace llmops::store {
+
+// A thin owner of SQLite's two handles; its header stays inside sqlite.cpp. Failures are thrown as
+// Error: kBusy after the busy timeout, kStorage for a full or failing disk, kDamaged for a file
+// that is no database or a broken one, kNotFound when it cannot be opened. A connection and its
+// statements belong to one thread at a time.
+//
+// Text is valid UTF-8 on both sides: other bytes become \xNN when bound and when read, so that no
+// damaged or hostile store can put them on a terminal or into JSON.
+
+struct Blob {
+  std::string_view bytes;
+};
+
+class Statement {
+ public:
+  Statement() = default;
+
+  // Starts anew with these values for parameters 1, 2, …. Null pointers, empty optionals and NaN
+  // bind NULL.
+  template <typename... Values>
+  Statement& bind(const Values&... values) {
+    reset();
+    int index = 0;
+    (bind_value(++index, values), ...);
+    return *this;
+  }
+  Statement& bind_all(std::span<const std::string> values);
+  bool step();  // true while there is a row
+  void run();   // steps to the end and lets go of the read lock
+  void reset();
+
+  bool is_null(int column) const;
+  std::int64_t integer(int column) const;
+  double real(int column) const;            // NULL is NaN
+  std::string text(int column) const;       // NULL is empty
+  std::string_view blob(int column) const;  // valid until the next step
+  std::optional<std::int64_t> optional_integer(int column) const;
+
+ private:
+  friend class Database;
+  struct Finalize {
+    void operator()(sqlite3_stmt* statement) const;
+  };
+  explicit Statement(sqlite3_stmt* statement) : statement_(statement) {}
+
+  template <typename T>
+  void bind_value(int index, const T& value) {
+    if constexpr (std::is_same_v<T, std::nullptr_t>) {
+      bind_null(index);
+    } else if constexpr (std::integral<T>) {
+      bind_integer(index, static_cast<std::int64_t>(value));
+    } else if constexpr (std::floating_point<T>) {
+      bind_real(index, value);
+    } else if constexpr (std::is_same_v<T, Blob>) {
+      bind_blob(index, value.bytes);
+    } else if constexpr (std::convertible_to<T, std::string_view>) {
+      bind_text(index, value);
+    } else {
+      if (value) {
+        bind_value(index, *value);
+      } else {
+        bind_null(index);
+      }
+    }
+  }
+  void bind_null(int index);
+  void bind_integer(int index, std::int64_t value);
+  void bind_real(int index, double value);
+  void bind_text(int index, std::string_view value);
+  void bind_blob(int index, std::string_view value);
+
+  std::unique_ptr<sqlite3_stmt, Finalize> statement_;
+};
+
+class Database {
+ public:
+  enum class Mode {
+    kWrite,      // the file exists already
+    kRead,       // refuses every write; rolls back what a killed writer left when it may
+    kImmutable,  // in a folder where not even the log's index can be made
+  };
+  // The last component of the path must be no symbolic link.
+  Database(const std::string& path, Mode mode, int busy_timeout_ms);
+
+  Statement prepare(std::string_view sql);     // one statement
+  void execute(const std::string& sql);        // any number of statements, rows dropped
+  std::int64_t integer(std::string_view sql);  // first column of the first row, else 0
+  std::int64_t last_id() const;
+  bool in_transaction() const;
+
+  enum class Merge { kDone, kBusy };
+  // Copies the write-ahead log into the file and empties it; busy readers are waited for up to
+  // wait_ms. I/O failures throw.
+  Merge merge_log(int wait_ms);
+
+ private:
+  struct Close {
+    void operator()(sqlite3* database) const;
+  };
+  std::unique_ptr<sqlite3, Close> database_;
+  int busy_timeout_ms_;
+};
+
+// Rolls back unless committed. Immediate, as a plain BEGIN cannot wait for a lock once it has read.
+class Transaction {
+ public:
+  enum class Kind { kImmediate, kExclusive, kRead };
+  explicit Transaction(Database& database, Kind kind = Kind::kImmediate);
+  ~Transaction();
+  Transaction(const Transaction&) = delete;
+  Transaction& operator=(const Transaction&) = delete;
+  void commit();
+
+ private:
+  Database& database_;
+};
+
+}  // namespace llmops::store

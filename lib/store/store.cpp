@@ -1,0 +1,149 @@
+#include "store/store.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <memory>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "store/schema.h"
+
+namespace llmops::store {
+
+namespace {
+
+constexpr int kWriterWaitMs = 10'000;
+constexpr int kReaderWaitMs = 5'000;
+
+// File systems where processes of several hosts meet, or that do not share memory between
+// processes as a write-ahead log needs it (statfs(2), linux/magic.h).
+bool is_network_file_system(const std::string& folder) {
+  constexpr std::array<std::uint32_t, 13> kMagic{0x6969,       // NFS
+                                                 0x517b,       // SMB
+                                                 0xfe534d42,   // SMB 2
+                                                 0xff534d42,   // CIFS
+                                                 0x0bd00bd0,   // Lustre
+                                                 0x47504653,   // GPFS
+                                                 0x00c36400,   // Ceph
+                                                 0x19830326,   // BeeGFS
+                                                 0x65735546,   // FUSE: sshfs, WekaFS, virtiofs
+                                                 0x01021997,   // 9p
+                                                 0x5346414f,   // AFS
+                                                 0x01161970,   // GFS2
+                                                 0x7461636f};  // OCFS2
+  struct statfs status {};
+  if (::statfs(folder.c_str(), &status) != 0) return false;
+  return std::ranges::find(kMagic, static_cast<std::uint32_t>(status.f_type)) != kMagic.end();
+}
+
+std::string real_path(const std::string& folder) {
+  const std::unique_ptr<char, decltype(&std::free)> real(::realpath(folder.c_str(), nullptr),
+                                                         &std::free);
+  if (!real) throw system_error("cannot open store", folder, errno, ExitCode::kNotFound);
+  return real.get();
+}
+
+// Private from the first moment, whatever the caller's umask. O_EXCL: when the file exists it must
+// not even be opened here, as closing it would drop the locks of this process.
+void create_private_file(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (fd < 0 && errno == EEXIST) return;
+  if (fd < 0) throw system_error("cannot create store", path, errno);
+  ::fchmod(fd, 0600);
+  ::close(fd);
+  sync_directory(parent_path(path));
+  // A .llmops folder may exist already for the token cache. Any other folder has its own owner's
+  // permissions.
+  const std::string folder = parent_path(path);
+  if (base_name(folder) == ".llmops") ::chmod(folder.c_str(), 0700);
+}
+
+std::string journal_mode(Database& database) {
+  Statement statement = database.prepare("PRAGMA journal_mode");
+  return statement.step() ? statement.text(0) : "";
+}
+
+FileLock lock_store(const std::string& folder) {
+  auto lock = FileLock::acquire(join_path(folder, "lock"), kWriterWaitMs);
+  if (lock) return std::move(*lock);
+  throw Error(ExitCode::kBusy, fmt::format("{}: another process maintains the store", folder));
+}
+
+}  // namespace
+
+Store::Store(std::string folder, Database database)
+    : folder_(std::move(folder)), database_(std::move(database)) {}
+
+Store Store::open_to_write(const std::string& folder) {
+  make_directories(folder);
+  const std::string real = real_path(folder);
+  const std::string path = join_path(real, kDatabaseName);
+  create_private_file(path);
+  if (::access(path.c_str(), W_OK) != 0 || ::access(real.c_str(), W_OK) != 0) {
+    throw system_error("cannot write to store", real, errno)
+        .hint("choose another with --store, or run with --no-record");
+  }
+  Store store(real, Database(path, Database::Mode::kWrite, kWriterWaitMs));
+  Database& database = store.database_;
+  SchemaState state = schema_state(database, schema_scripts());
+  if (state == SchemaState::kNewer) {
+    throw damaged("{}: made by a newer llmops, so it can be read but not written", path)
+        .hint("update llmops, or choose another with --store");
+  }
+  const std::string wanted = is_network_file_system(real) ? "delete" : "wal";
+  store.uses_log_ = wanted == "wal";
+  if (state != SchemaState::kCurrent || journal_mode(database) != wanted) {
+    const FileLock lock = lock_store(real);
+    database.execute("PRAGMA journal_mode=" + wanted);
+    migrate(database, path, schema_scripts());
+  }
+  store.set_durable(false);
+  return store;
+}
+
+Store Store::open_to_read(const std::string& folder) {
+  const std::string real = real_path(folder);
+  const std::string path = join_path(real, kDatabaseName);
+  // A copy of the file alone in a folder that cannot be written: no log can be made, and nobody
+  // can be writing.
+  const bool sealed = ::access(real.c_str(), W_OK) != 0 && !path_exists(path + "-wal");
+  Store store(real, Database(path, sealed ? Database::Mode::kImmutable : Database::Mode::kRead,
+                             kReaderWaitMs));
+  switch (schema_state(store.database_, schema_scripts())) {
+    case SchemaState::kEmpty:
+      throw Error(ExitCode::kNotFound, fmt::format("{}: the store is empty", path));
+    case SchemaState::kOlder:
+      open_to_write(real);  // migrates
+      return open_to_read(real);
+    case SchemaState::kNewer:
+      store.is_newer_ = true;
+      break;
+    case SchemaState::kCurrent:
+      break;
+  }
+  return store;
+}
+
+void Store::merge_log_beyond(std::uint64_t bytes, int wait_ms) {
+  if (!uses_log_) return;
+  struct stat status {};
+  const std::string log = join_path(folder_, kDatabaseName) + std::string("-wal");
+  if (::stat(log.c_str(), &status) != 0) return;
+  if (static_cast<std::uint64_t>(status.st_size) <= bytes) return;
+  const auto lock = FileLock::acquire(join_path(folder_, "lock"), wait_ms);
+  if (lock) database_.merge_log(wait_ms);
+}
+
+void Store::set_durable(bool durable) {
+  database_.execute(durable || !uses_log_ ? "PRAGMA synchronous=FULL"
+                                          : "PRAGMA synchronous=NORMAL");
+}
+
+}  // namespace llmops::store

@@ -1,0 +1,200 @@
+#include "store/writer.h"
+
+#include <pthread.h>
+
+#include <chrono>
+#include <ctime>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "base/time.h"
+
+namespace llmops::store {
+
+namespace {
+
+constexpr std::chrono::milliseconds kInterval{1000};
+constexpr std::size_t kManyPoints = 1 << 16;  // do not wait for the interval
+constexpr std::int64_t kBeatMs = 10'000;
+constexpr std::uint64_t kMergeBytes = 16 << 20;
+constexpr int kMergeWaitMs = 5000;
+
+// A fifth of the price of the exact clock, and exact to the 4 ms of its tick.
+std::int64_t tick_ms() {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+  return static_cast<std::int64_t>(now.tv_sec) * 1000 + now.tv_nsec / 1'000'000;
+}
+
+}  // namespace
+
+Writer::Writer(Store store, std::int64_t run, std::int64_t attempt, std::int64_t base_ms,
+               Report report)
+    : store_(std::move(store)),
+      run_(run),
+      base_ms_(base_ms),
+      started_ms_(tick_ms()),
+      report_(std::move(report)),
+      points_(store_, run, attempt) {
+  for (const std::string& name : points_.names()) index_.emplace(name, places_++);
+  thread_ = std::thread([this] { work(); });
+}
+
+Writer::~Writer() {
+  stop();
+}
+
+void Writer::log(std::string_view series, std::int64_t step, double value) {
+  const std::int64_t time_ms = elapsed_ms();
+  const std::lock_guard lock(mutex_);
+  const auto known = index_.find(series);
+  const std::uint32_t place = known != index_.end() ? known->second : add_series(series);
+  queued_.push_back({place, {step, time_ms, value}});
+  if (queued_.size() == kManyPoints) wake_.notify_one();
+}
+
+// The store holds only valid UTF-8, so two names may become one series.
+std::uint32_t Writer::add_series(std::string_view name) {
+  std::string stored = invalid_utf8(name) ? printable(name, true) : std::string(name);
+  const auto [entry, is_new] = index_.try_emplace(stored, places_);
+  const std::uint32_t place = entry->second;
+  if (is_new) {
+    ++places_;
+    new_names_.push_back(stored);
+  }
+  if (stored != name) index_.emplace(name, place);
+  return place;
+}
+
+void Writer::post(Job job) {
+  const std::lock_guard lock(mutex_);
+  queued_jobs_.push_back(std::move(job));
+}
+
+void Writer::rewind(std::int64_t from_step) {
+  const std::lock_guard lock(mutex_);
+  queued_.push_back({kRewind, {from_step, 0, 0}});
+}
+
+void Writer::flush() {
+  std::unique_lock lock(mutex_);
+  const std::uint64_t number = ++wanted_;
+  wake_.notify_one();
+  done_.wait(lock, [&] { return tried_ >= number; });
+  if (flushed_ < number) throw Error(*failure_);
+}
+
+void Writer::close() {
+  flush();
+  stop();
+  store_.merge_log_beyond(0, kMergeWaitMs);
+}
+
+void Writer::stop() {
+  if (!thread_.joinable()) return;
+  {
+    const std::lock_guard lock(mutex_);
+    closing_ = true;
+  }
+  wake_.notify_one();
+  thread_.join();
+}
+
+std::int64_t Writer::elapsed_ms() const {
+  return base_ms_ + tick_ms() - started_ms_;
+}
+
+void Writer::work() {
+  ::pthread_setname_np(::pthread_self(), "llmops-store");
+  std::unique_lock lock(mutex_);
+  for (bool last = false; !last;) {
+    wake_.wait_for(lock, kInterval,
+                   [&] { return closing_ || wanted_ > tried_ || queued_.size() >= kManyPoints; });
+    last = closing_;
+    const std::uint64_t number = wanted_;
+    const bool durable = number > flushed_;
+    take();
+    lock.unlock();
+    const std::optional<Error> failure = try_commit(durable);
+    report(failure);
+    lock.lock();
+    tried_ = number;
+    failure_ = failure;
+    if (!failure) flushed_ = number;
+    done_.notify_all();
+  }
+}
+
+// The queues change owner; their memory goes back and forth, so callers hardly ever allocate.
+void Writer::take() {
+  for (std::string& name : new_names_) points_.add_series(std::move(name));
+  new_names_.clear();
+  std::swap(queued_, taken_);
+  for (Job& job : queued_jobs_) jobs_.push_back(std::move(job));
+  queued_jobs_.clear();
+}
+
+void Writer::absorb() {
+  for (const Entry& entry : taken_) {
+    if (entry.series == kRewind) {
+      points_.rewind(entry.point.step);
+    } else {
+      points_.add(entry.series, entry.point);
+    }
+  }
+  taken_.clear();
+}
+
+std::optional<Error> Writer::try_commit(bool durable) {
+  try {
+    absorb();
+    const bool idle = points_.empty() && jobs_.empty() && !durable;
+    if (idle && tick_ms() - last_beat_ms_ < kBeatMs) return std::nullopt;
+    store_.set_durable(durable);
+    commit();
+    points_.committed(store_);
+    jobs_.clear();
+    last_beat_ms_ = tick_ms();
+    store_.merge_log_beyond(kMergeBytes);
+    return std::nullopt;
+  } catch (const Error& error) {
+    return error;
+  } catch (const std::exception& error) {
+    return failed("the store's writer: {}", error.what());
+  }
+}
+
+void Writer::commit() {
+  Transaction transaction(store_.database());
+  if (const int error = fault_point("store.commit")) {
+    throw system_error("cannot write to", store_.folder(), error);
+  }
+  for (auto job = jobs_.begin(); job != jobs_.end(); ++job) {
+    try {
+      (*job)(store_);
+    } catch (const Error& error) {
+      // Neither the disk nor a lock: it would fail for ever, and hold up everything else.
+      const bool may_work_later =
+          error.code() == ExitCode::kStorage || error.code() == ExitCode::kBusy;
+      if (!may_work_later) jobs_.erase(job);
+      throw;
+    }
+  }
+  points_.write(store_);
+  store_.database()
+      .prepare("UPDATE run SET heartbeat_ms = ?, elapsed_ms = ? WHERE id = ?")
+      .bind(wall_clock_ms(), elapsed_ms(), run_)
+      .run();
+  transaction.commit();
+}
+
+void Writer::report(const std::optional<Error>& failure) {
+  if (failure.has_value() == is_failing_) return;
+  is_failing_ = failure.has_value();
+  if (!report_) return;
+  report_(failure ? fmt::format("{}; values are kept in memory until the store can be written",
+                                failure->what())
+                  : "the store can be written again; nothing was lost");
+}
+
+}  // namespace llmops::store
