@@ -11,10 +11,6 @@ namespace {
 // between the 55 % of small models and the 85 % of large ones (docs/benchmarks/train.md).
 constexpr double kEfficiency = 0.65;
 
-std::string name_of(plan::Precision precision) {
-  return precision == plan::Precision::kFp32 ? "fp32" : "bf16-mixed";
-}
-
 void row(std::FILE* out, std::string_view name, const std::string& value) {
   fmt::print(out, "{:<16} {}\n", name, value);
 }

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "arch/transformer_config.h"
@@ -15,8 +16,15 @@ enum class Recompute { kOff, kSelective, kFull };
 // How the cores share a step: each takes rows of the batch with its own gradients (small models),
 // or all work on each operation (large ones).
 enum class Threading { kRows, kOps };
+// As in a recipe: "bf16-mixed", "selective"; "rows", "ops".
+std::string_view name_of(Precision precision);
+std::string_view name_of(Recompute recompute);
+std::string_view name_of(Threading threading);
 
-// One named part of the memory a run will hold.
+// Steps of a run that only max_time ends.
+constexpr std::int64_t kOpenEnd = 1'000'000'000'000'000;
+
+// One named part of the memory a run will hold, above what the loaded libraries take.
 struct MemoryItem {
   std::string name;  // "weights", "activations", "loss layer" …
   std::int64_t bytes = 0;
@@ -50,13 +58,14 @@ struct Machine {
   std::int64_t available_memory = 0, free_disk = 0;
 };
 
-// `train_tokens_per_epoch` and rows as the data has them.
+// Batches (of micro_batch_size rows) and supervised tokens of an epoch as the data has them. The
+// recipe is validated. Throws Error(kUsage) for a horizon or a micro batch beyond all bounds.
 Plan make_plan(const recipe::Recipe& recipe, const arch::TransformerConfig& config,
                std::int64_t batches_per_epoch, std::int64_t tokens_per_epoch,
                const Machine& machine);
 
 // Throws Error(kOutOfMemory) with the estimate and the smallest change that fits when the plan
-// does not fit into the machine.
+// does not fit into the machine. Available memory of 0 is unknown, and everything fits.
 void check_fits(const Plan& plan, const recipe::Recipe& recipe,
                 const arch::TransformerConfig& config, const Machine& machine);
 

@@ -1,0 +1,107 @@
+#include "plan/plan.h"
+
+#include <array>
+
+#include "base/error.h"
+#include "plan/rules.h"
+
+namespace llmops::plan {
+namespace {
+
+template <typename Enum>
+struct Name {
+  Enum value;
+  std::string_view name;
+};
+constexpr std::array<Name<Precision>, 2> kPrecisions{
+    {{Precision::kFp32, "fp32"}, {Precision::kBf16Mixed, "bf16-mixed"}}};
+constexpr std::array<Name<Recompute>, 3> kRecomputes{
+    {{Recompute::kOff, "off"}, {Recompute::kSelective, "selective"}, {Recompute::kFull, "full"}}};
+constexpr std::array<Name<Threading>, 2> kThreadings{
+    {{Threading::kRows, "rows"}, {Threading::kOps, "ops"}}};
+
+template <typename Table, typename Enum>
+std::string_view name_in(const Table& table, Enum value) {
+  for (const auto& entry : table) {
+    if (entry.value == value) return entry.name;
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string_view name_of(Precision precision) {
+  return name_in(kPrecisions, precision);
+}
+std::string_view name_of(Recompute recompute) {
+  return name_in(kRecomputes, recompute);
+}
+std::string_view name_of(Threading threading) {
+  return name_in(kThreadings, threading);
+}
+
+void plan_shape(const recipe::Recipe& recipe, const arch::TransformerConfig& config, Plan& plan) {
+  plan.micro_batch = recipe.train.micro_batch_size;
+  plan.length = recipe.data.max_seq_length;
+  if (plan.micro_batch < 1 || plan.micro_batch > kMaxTokens || plan.length < 1 ||
+      plan.length > kMaxTokens || plan.micro_batch * plan.length > kMaxTokens) {
+    throw usage_error("train.micro_batch_size {} x data.max_seq_length {} must be 1 to {} tokens",
+                      plan.micro_batch, plan.length, kMaxTokens);
+  }
+  plan.accumulation = recipe::accumulation_steps(recipe.train);
+  if (__builtin_mul_overflow(plan.micro_batch * plan.length, plan.accumulation,
+                             &plan.tokens_per_step)) {
+    throw usage_error("{} micro batches per step are too many", plan.accumulation);
+  }
+  for (const auto& entry : kRecomputes) {
+    if (entry.name == recipe.train.gradient_checkpointing) plan.recompute = entry.value;
+  }
+  plan.parameters = config.parameter_count();
+  plan.flops_per_token = config.flops_per_token(plan.length);
+}
+
+Plan make_plan(const recipe::Recipe& recipe, const arch::TransformerConfig& config,
+               std::int64_t batches_per_epoch, std::int64_t tokens_per_epoch,
+               const Machine& machine) {
+  arch::check(config);
+  Plan plan;
+  plan_shape(recipe, config, plan);
+  plan_precision(recipe, machine, plan);
+  plan_threading(recipe, config, machine, plan);
+  plan_horizon(recipe, batches_per_epoch, tokens_per_epoch, plan);
+  plan_memory(recipe, config, plan);
+  plan_disk(recipe, config, plan);
+  return plan;
+}
+
+std::int64_t Plan::memory_bytes() const {
+  std::int64_t total = 0;
+  for (const MemoryItem& item : memory) total += item.bytes;
+  return total;
+}
+
+Json Plan::to_json() const {
+  Json items = Json::object();
+  for (const MemoryItem& item : memory) items.set(item.name, item.bytes);
+  Json json = Json::object();
+  return json.set("precision", name_of(precision))
+      .set("gradient_checkpointing", name_of(recompute))
+      .set("threading", name_of(threading))
+      .set("threads", threads)
+      .set("shards", shards)
+      .set("micro_batch_size", micro_batch)
+      .set("length", length)
+      .set("gradient_accumulation_steps", accumulation)
+      .set("loss_chunk_rows", loss_chunk_rows)
+      .set("total_steps", total_steps)
+      .set("warmup_steps", warmup_steps)
+      .set("tokens_per_step", tokens_per_step)
+      .set("parameters", parameters)
+      .set("flops_per_token", flops_per_token)
+      .set("memory", std::move(items))
+      .set("memory_bytes", memory_bytes())
+      .set("checkpoint_bytes", checkpoint_bytes)
+      .set("disk_bytes", disk_bytes);
+}
+
+}  // namespace llmops::plan

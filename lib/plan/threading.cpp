@@ -1,0 +1,48 @@
+#include <algorithm>
+
+#include "plan/rules.h"
+
+namespace llmops::plan {
+namespace {
+
+// Below this a step is bound by overhead and rounding weights buys nothing.
+constexpr std::int64_t kBf16Parameters = 10'000'000;
+// Up to this a product of matrices is too small to be worth sharing between cores, and the copies
+// of the gradients are small.
+constexpr std::int64_t kRowsParameters = 8'000'000;
+
+constexpr std::int64_t kSmallVocab = 1024;
+constexpr std::int64_t kChunkShare = 20;  // of all logits
+constexpr std::int64_t kMinChunkRows = 64, kMaxChunkRows = 512;
+
+// Few rows of a large vocabulary: their logits stay in the cache between product, softmax and
+// gradient. With few tokens there is nothing to save.
+std::int64_t loss_chunk_rows(std::int64_t rows, std::int64_t vocab_size) {
+  if (vocab_size < kSmallVocab) return rows;
+  const std::int64_t share = rows / kChunkShare / kMinChunkRows * kMinChunkRows;
+  return std::min(rows, std::clamp(share, kMinChunkRows, kMaxChunkRows));
+}
+
+}  // namespace
+
+void plan_precision(const recipe::Recipe& recipe, const Machine& machine, Plan& plan) {
+  const bool automatic = recipe.train.precision == "auto";
+  const bool pays = machine.bf16 && plan.parameters >= kBf16Parameters;
+  const bool mixed = automatic ? pays : recipe.train.precision == name_of(Precision::kBf16Mixed);
+  plan.precision = mixed ? Precision::kBf16Mixed : Precision::kFp32;
+}
+
+void plan_threading(const recipe::Recipe& recipe, const arch::TransformerConfig& config,
+                    const Machine& machine, Plan& plan) {
+  constexpr std::int64_t kMaxThreads = 4096;
+  const std::int64_t wanted = recipe.train.threads > 0 ? recipe.train.threads : machine.cores;
+  plan.threads = static_cast<int>(std::clamp<std::int64_t>(wanted, 1, kMaxThreads));
+  const bool rows = recipe.train.device != "cuda" && plan.threads > 1 &&
+                    plan.parameters < kRowsParameters && plan.micro_batch >= plan.threads;
+  plan.threading = rows ? Threading::kRows : Threading::kOps;
+  plan.shards = rows ? plan.threads : 1;
+  const std::int64_t largest = (plan.micro_batch + plan.shards - 1) / plan.shards;
+  plan.loss_chunk_rows = loss_chunk_rows(largest * plan.length, config.vocab_size);
+}
+
+}  // namespace llmops::plan
