@@ -29,7 +29,14 @@ void Problems::add(const Place& place, std::string_view key, std::string_view me
   const auto known = std::find(sources_.begin(), sources_.end(), source);
   const auto order = static_cast<std::size_t>(known - sources_.begin());
   if (known == sources_.end()) sources_.push_back(source);
-  kept_.push_back({order, place.line, place.column, std::move(text)});
+  kept_.push_back({order, place.line, place.column, std::string(key), std::move(text)});
+}
+
+bool Problems::concerns(std::string_view section) const {
+  return std::any_of(kept_.begin(), kept_.end(), [&](const Entry& entry) {
+    return entry.key.starts_with(section) &&
+           (entry.key.size() == section.size() || entry.key[section.size()] == '.');
+  });
 }
 
 std::vector<std::string> Problems::lines() const {

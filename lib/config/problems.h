@@ -30,6 +30,8 @@ class Problems {
            std::string_view hint = "");
   bool empty() const { return count_ == 0; }
   std::size_t count() const { return count_; }
+  // Whether one is at this key or below it.
+  bool concerns(std::string_view section) const;
   bool full() const { return kept_.size() >= kMostKept; }
 
   // "FILE:LINE:COLUMN: KEY: MESSAGE; HINT", ordered by source and line.
@@ -39,7 +41,7 @@ class Problems {
   struct Entry {
     std::size_t source_order;
     int line, column;
-    std::string text;
+    std::string key, text;
   };
   std::size_t count_ = 0;
   std::vector<Entry> kept_;

@@ -34,6 +34,10 @@ struct Rule {
   bool required = false;
   Role role = Role::kIdentity;
 
+  Rule&& exclude_low() && {
+    open_low = true;
+    return std::move(*this);
+  }
   Rule&& horizon() && {
     role = Role::kHorizon;
     return std::move(*this);
@@ -106,8 +110,9 @@ class Visitor {
  public:
   virtual ~Visitor() = default;
 
-  void field(std::string_view key, FieldRef value, std::string_view doc, Rule rule = {}) {
-    leaf(key, value, doc, rule);
+  template <typename Value>
+  void field(std::string_view key, Value& value, std::string_view doc, const Rule& rule = {}) {
+    leaf(key, FieldRef(&value), doc, rule);
   }
   template <typename Section>
   void section(std::string_view key, Section& value, std::string_view doc) {

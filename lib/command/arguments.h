@@ -1,0 +1,21 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace CLI {
+class App;
+}
+
+namespace llmops::command {
+
+// What names a recipe on a command line, for every command that reads one.
+struct RecipeArguments {
+  std::string recipe;                  // a file, or the name of a shipped recipe
+  std::vector<std::string> overrides;  // "key=value": bare ones, then those of --set
+};
+
+// Declares RECIPE [KEY=VALUE…] [--set KEY=VALUE]. `arguments` must outlive the parsing.
+void add_recipe_arguments(CLI::App& app, RecipeArguments& arguments);
+
+}  // namespace llmops::command

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace llmops::recipe {
+
+// "eval/loss <= 1.9": what a run must have reached; also the form of --fail-under.
+struct Expectation {
+  enum class Op { kLess, kLessEqual, kGreater, kGreaterEqual, kEqual, kNotEqual };
+  std::string metric;
+  Op op = Op::kLessEqual;
+  double value = 0;
+
+  bool holds(double measured) const;  // never for NaN
+  std::string text() const;           // "eval/loss <= 1.9"
+};
+
+// METRIC OP NUMBER with one of < <= > >= == !=; spaces are free, "90%" is 0.9. Throws
+// Error(kUsage).
+Expectation parse_expectation(std::string_view text);
+
+}  // namespace llmops::recipe

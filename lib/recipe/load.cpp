@@ -1,0 +1,105 @@
+#include "recipe/load.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/text.h"
+#include "config/keys.h"
+#include "config/load.h"
+#include "config/overrides.h"
+#include "config/parse.h"
+#include "config/settings.h"
+#include "config/write_yaml.h"
+#include "recipe/peer_keys.h"
+#include "recipe/shipped.h"
+
+namespace llmops::recipe {
+
+namespace {
+
+config::LoadedFile read(const std::string& path, config::Problems& problems) {
+  if (path.find('/') == std::string::npos && !path_exists(path)) {
+    if (const Shipped* shipped = find_shipped(path)) {
+      return config::load_text(std::string(shipped->text), {"recipe " + path, ""}, problems);
+    }
+    std::vector<std::string> names;
+    for (const Shipped& recipe : shipped_recipes()) names.emplace_back(recipe.name);
+    if (const auto near = nearest(path, names)) {
+      throw usage_error("no such recipe: {}", printable(path)).hint("did you mean " + *near + "?");
+    }
+  }
+  return config::load_file(path, problems);
+}
+
+config::ParseOptions parse_options() {
+  config::ParseOptions options;
+  Recipe standard;
+  for (const config::Key& key : config::keys(config::fields_of(standard))) {
+    options.all_keys.push_back(key.path);
+  }
+  options.advise = advise_on_key;
+  return options;
+}
+
+// Where a problem across sections is shown: at the key it names, else at the section that holds it.
+config::Place place_of(std::string_view key, const config::Origins& origins,
+                       const config::Place& file) {
+  for (;;) {
+    const auto at = origins.lower_bound(key);
+    if (at != origins.end() && at->first.starts_with(key)) return at->second.place;
+    const std::size_t dot = key.rfind('.');
+    if (dot == std::string_view::npos) return file;
+    key = key.substr(0, dot);
+  }
+}
+
+// The sections that the rules of a section read beside it.
+constexpr std::pair<std::string_view, std::string_view> kReads[] = {
+    {"eval", "data"}, {"model", "data"}, {"model", "tokenizer"}, {"lr_scheduler", "train"}};
+
+// A section that was not read whole gives no ground for complaints across sections.
+bool is_doubtful(std::string_view key, const config::Problems& problems) {
+  const std::string_view section = key.substr(0, key.find('.'));
+  if (problems.concerns(section)) return true;
+  return std::any_of(std::begin(kReads), std::end(kReads), [&](const auto& reads) {
+    return reads.first == section && problems.concerns(reads.second);
+  });
+}
+
+void check_across_sections(LoadedRecipe& loaded, const config::Place& file) {
+  std::vector<Problem> found = validate(loaded.recipe);
+  std::erase_if(found, [&](const Problem& p) { return is_doubtful(p.key, loaded.problems); });
+  for (const Problem& problem : found) {
+    loaded.problems.add(place_of(problem.key, loaded.origins, file), problem.key, problem.message);
+  }
+}
+
+}  // namespace
+
+void LoadedRecipe::require_sound() const {
+  if (!problems.empty()) throw Error(ExitCode::kUsage, join(problems.lines(), "\n"));
+}
+
+LoadedRecipe load_recipe(const std::string& path, std::span<const std::string> overrides) {
+  LoadedRecipe loaded;
+  loaded.path = path;
+  config::LoadedFile file = read(path, loaded.problems);
+  loaded.given = std::move(file.text);
+  config::apply_overrides(file.root, overrides, loaded.problems);
+  const config::Fields fields = config::fields_of(loaded.recipe);
+  config::parse(file.root, fields, parse_options(), loaded.origins, loaded.problems);
+  check_across_sections(loaded, {file.root.place.source, 0, 0});
+  for (config::Setting& setting : config::settings(fields, &loaded.origins)) {
+    if (setting.value.is_null()) continue;
+    if (setting.role == config::Role::kIdentity) {
+      loaded.identity.emplace_back(setting.key, setting.value);
+    }
+    loaded.params.emplace_back(std::move(setting.key), std::move(setting.value));
+  }
+  loaded.digest = config::identity_digest(config::settings(fields));
+  loaded.resolved = config::write_yaml(fields, loaded.origins);
+  return loaded;
+}
+
+}  // namespace llmops::recipe

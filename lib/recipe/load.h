@@ -1,0 +1,36 @@
+#pragma once
+
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/json.h"
+#include "config/problems.h"
+#include "config/view.h"
+#include "recipe/recipe.h"
+
+namespace llmops::recipe {
+
+// A recipe with all that a command wants to know and a run records about it.
+struct LoadedRecipe {
+  Recipe recipe;
+  std::string path;         // as given: a file, or the name of a shipped recipe
+  std::string given;        // the file's text
+  std::string resolved;     // every default filled in; reads back as the same recipe
+  config::Origins origins;  // where each value comes from
+  std::vector<std::pair<std::string, Json>> params;    // every key that is set, and its value
+  std::vector<std::pair<std::string, Json>> identity;  // those whose change changes the result
+  std::string digest;                                  // SHA-256 of `identity`
+  config::Problems problems;                           // empty: the recipe is sound
+
+  // Throws Error(kUsage) with one line per problem.
+  void require_sound() const;
+};
+
+// Reads a recipe, lays overrides ("key.sub=value") on it and checks it. Bad content is no
+// exception: all problems are listed, and the rest is filled in as far as it could be read. Throws
+// Error(kUsage) when there is no such file; a name without '/' may be a shipped recipe's.
+LoadedRecipe load_recipe(const std::string& path, std::span<const std::string> overrides = {});
+
+}  // namespace llmops::recipe

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace llmops::recipe {
+
+// A key of another tool's settings file and ours for the same thing.
+struct PeerKey {
+  std::string_view theirs;  // dotted when the last part alone would be ambiguous
+  std::string_view ours;    // a key of a recipe
+};
+std::span<const PeerKey> peer_keys();
+
+// What to answer to an unknown key that another tool has: "ours is train.micro_batch_size". Looks
+// for the whole key, then for its last part.
+std::optional<std::string> advise_on_key(std::string_view key);
+
+}  // namespace llmops::recipe

@@ -1,0 +1,34 @@
+#include "recipe/recipe.h"
+
+namespace llmops::recipe {
+
+void Recipe::fields(config::Visitor& v) {
+  v.field("version", version, "Version of the recipe language.",
+          config::between(1, 1).operational());
+  v.field("method", method, "What is done with the model.", config::one_of({"pretrain"}));
+  v.field("output_dir", output_dir, "Where checkpoints are written.", config::any().operational());
+  v.field("seed", seed, "Seed of weights, order of the data, dropout and samples.",
+          config::at_least(0));
+  v.field("deterministic", deterministic, "The same recipe and thread count give the same bits.");
+  v.section("model", model, "The model.");
+  v.section("tokenizer", tokenizer, "The tokenizer.");
+  v.section("data", data, "The text and how it becomes sequences.");
+  v.section("train", train, "Batch, length and numbers of the training.");
+  v.section("optimizer", optimizer, "The optimizer.");
+  v.section("lr_scheduler", lr_scheduler, "The learning rate over the steps.");
+  v.section("checkpoint", checkpoint, "When the training is saved and what is kept.");
+  v.section("eval", eval, "Evaluation during the training.");
+  v.section("generate", generate, "Samples during the training.");
+  v.section("guard", guard, "What is done about values that should not be.");
+  v.section("logging", logging, "What is logged and under which name.");
+  v.field("expect", expect,
+          "What must hold at the end, as in 'eval/loss <= 1.9'; else exit code 3.",
+          config::any().operational());
+}
+
+std::int64_t accumulation_steps(const Train& train) {
+  if (train.global_batch_size) return *train.global_batch_size / train.micro_batch_size;
+  return train.gradient_accumulation_steps.value_or(1);
+}
+
+}  // namespace llmops::recipe

@@ -1,0 +1,164 @@
+#include <fmt/format.h>
+
+#include "arch/check.h"
+#include "base/error.h"
+#include "recipe/expect.h"
+#include "recipe/model_config.h"
+#include "recipe/recipe.h"
+
+namespace llmops::recipe {
+
+namespace {
+
+class Checker {
+ public:
+  explicit Checker(const Recipe& recipe) : r_(recipe) {}
+
+  std::vector<Problem> run() {
+    sources("data.train", r_.data.train);
+    sources("data.eval", r_.data.eval);
+    data();
+    tokenizer();
+    model();
+    batch();
+    horizon();
+    schedule();
+    evaluation();
+    rest();
+    return std::move(problems_);
+  }
+
+ private:
+  template <typename... Args>
+  void require(bool holds, std::string key, fmt::format_string<Args...> message, Args&&... args) {
+    if (holds) return;
+    problems_.push_back({std::move(key), fmt::format(message, std::forward<Args>(args)...)});
+  }
+
+  void sources(const std::string& list, const std::vector<Source>& sources) {
+    for (std::size_t i = 0; i < sources.size(); ++i) {
+      const Source& source = sources[i];
+      const std::string key = fmt::format("{}.{}", list, i);
+      require(!source.path.empty() || source.synth, key, "give path or synth");
+      require(source.path.empty() || !source.synth, key, "give either path or synth, not both");
+      const bool structured = source.format == "jsonl" || source.format == "csv";
+      require(!structured || source.document == "auto", key + ".document",
+              "has a meaning for txt only, format is {}", source.format);
+    }
+  }
+
+  void data() {
+    const Data& data = r_.data;
+    require(!data.train.empty(), "data.train", "give at least one source of text");
+    require(data.eval.empty() || data.eval_split == 0, "data.eval_split",
+            "give either data.eval or data.eval_split, not both");
+    require(data.packing != "stream" || data.overlength == "split", "data.overlength",
+            "'{}' needs packing: documents; in a stream, documents run on into the next sequence",
+            data.overlength);
+  }
+
+  void tokenizer() {
+    const Tokenizer& tokenizer = r_.tokenizer;
+    const bool is_file = tokenizer.type == "file";
+    require(!is_file || tokenizer.path.has_value(), "tokenizer.path", "type: file needs a path");
+    require(is_file || !tokenizer.path, "tokenizer.path", "is read for type: file only, type is {}",
+            tokenizer.type);
+    const auto& rows = r_.model.config.vocab_size;
+    require(tokenizer.type != "bpe" || !rows || *rows >= tokenizer.vocab_size,
+            "model.config.vocab_size", "{} rows are too few for tokenizer.vocab_size {}",
+            rows.value_or(0), tokenizer.vocab_size);
+    require(tokenizer.type != "byte" || !rows || *rows >= 256, "model.config.vocab_size",
+            "{} rows are too few for the 256 bytes", rows.value_or(0));
+  }
+
+  void model() {
+    const ModelShape& shape = r_.model.config;
+    if (!shape.head_dim && shape.hidden_size % shape.num_attention_heads != 0) {
+      require(false, "model.config.num_attention_heads", "hidden_size {} is not divisible by {}",
+              shape.hidden_size, shape.num_attention_heads);
+      return;
+    }
+    // The size of the vocabulary is known once the data is read; any will do for the other rules.
+    const arch::TransformerConfig config = unchecked_model_config(r_, r_.tokenizer.vocab_size);
+    for (const std::string& problem : arch::problems_of(config)) {
+      require(false, "model.config", "{}", problem);
+    }
+    require(config.max_positions >= r_.data.max_seq_length, "model.config.max_position_embeddings",
+            "{} is below data.max_seq_length {}", config.max_positions, r_.data.max_seq_length);
+  }
+
+  void batch() {
+    const Train& train = r_.train;
+    require(!train.global_batch_size || !train.gradient_accumulation_steps,
+            "train.gradient_accumulation_steps",
+            "give either global_batch_size or gradient_accumulation_steps, not both");
+    require(!train.global_batch_size || *train.global_batch_size % train.micro_batch_size == 0,
+            "train.global_batch_size", "{} is not a multiple of micro_batch_size {}",
+            train.global_batch_size.value_or(0), train.micro_batch_size);
+  }
+
+  void horizon() {
+    const Train& train = r_.train;
+    const int given =
+        train.max_steps.has_value() + train.epochs.has_value() + train.max_tokens.has_value();
+    require(given <= 1, "train", "give only one of max_steps, epochs and max_tokens");
+    require(given >= 1 || train.max_time, "train",
+            "give one of max_steps, epochs, max_tokens or max_time");
+    const bool open_end = given == 0 && train.max_time;
+    require(!open_end || r_.lr_scheduler.name == "constant", "lr_scheduler.name",
+            "'{}' needs max_steps, epochs or max_tokens: with max_time alone the last step is not "
+            "known",
+            r_.lr_scheduler.name);
+    require(!open_end || !r_.lr_scheduler.warmup_ratio, "lr_scheduler.warmup_ratio",
+            "needs max_steps, epochs or max_tokens");
+  }
+
+  void schedule() {
+    const LrScheduler& schedule = r_.lr_scheduler;
+    require(!schedule.warmup_steps || !schedule.warmup_ratio, "lr_scheduler.warmup_ratio",
+            "give either warmup_steps or warmup_ratio, not both");
+    require(schedule.name != "wsd" || schedule.warmup_ratio.value_or(0) + schedule.decay_ratio <= 1,
+            "lr_scheduler.decay_ratio", "warmup_ratio and decay_ratio are together above 1");
+    require(r_.optimizer.betas.size() == 2, "optimizer.betas", "expected two numbers, found {}",
+            r_.optimizer.betas.size());
+  }
+
+  void evaluation() {
+    const Eval& eval = r_.eval;
+    const bool has_data = !r_.data.eval.empty() || r_.data.eval_split > 0;
+    require(eval.eval_steps == 0 || has_data, "eval.eval_steps",
+            "needs data.eval or data.eval_split");
+    require(!eval.at_start || has_data, "eval.at_start", "needs data.eval or data.eval_split");
+    require(eval.early_stopping_patience == 0 || (has_data && eval.eval_steps > 0),
+            "eval.early_stopping_patience",
+            "needs eval.eval_steps and data.eval or data.eval_split");
+  }
+
+  void rest() {
+    require(r_.generate.every_steps == 0 || r_.generate.count > 0, "generate.every_steps",
+            "needs generate.count");
+    for (const std::string& tag : r_.logging.tags) {
+      const std::size_t equals = tag.find('=');
+      require(equals != std::string::npos && equals > 0, "logging.tags", "'{}' is not KEY=VALUE",
+              tag);
+    }
+    for (const std::string& text : r_.expect) {
+      try {
+        parse_expectation(text);
+      } catch (const Error& error) {
+        require(false, "expect", "{}", error.what());
+      }
+    }
+  }
+
+  const Recipe& r_;
+  std::vector<Problem> problems_;
+};
+
+}  // namespace
+
+std::vector<Problem> validate(const Recipe& recipe) {
+  return Checker(recipe).run();
+}
+
+}  // namespace llmops::recipe
