@@ -21,8 +21,7 @@ if(NOT TARGET llmops::torch)
   target_compile_options(llmops::torch INTERFACE -fopenmp
     "SHELL:-idirafter ${LLMOPS_TORCH_DIR}/include"
     "SHELL:-idirafter ${LLMOPS_TORCH_DIR}/include/torch/csrc/api/include")
-  target_link_options(llmops::torch INTERFACE
-    -Wl,--unresolved-symbols=ignore-in-shared-libs -Wl,-rpath,${LLMOPS_TORCH_DIR}/lib)
+  target_link_options(llmops::torch INTERFACE -Wl,--unresolved-symbols=ignore-in-shared-libs)
   target_link_libraries(llmops::torch INTERFACE
     ${LLMOPS_TORCH_DIR}/lib/libtorch_cpu.so ${LLMOPS_TORCH_DIR}/lib/libc10.so
     ${LLMOPS_TORCH_DIR}/lib/libgomp.so.1)

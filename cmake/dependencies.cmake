@@ -30,6 +30,8 @@ endif()
 # Flags that every object needs alike: sanitizers must cover the whole process.
 add_library(llmops_flags INTERFACE)
 target_link_libraries(llmops_flags INTERFACE fmt::fmt Threads::Threads)
+# A DT_RUNPATH, unlike a DT_RPATH, leaves LD_LIBRARY_PATH and the wheel's own rpath in charge.
+target_link_options(llmops_flags INTERFACE -Wl,--enable-new-dtags)
 if(LLMOPS_SANITIZE)
   target_compile_options(llmops_flags INTERFACE -fsanitize=${LLMOPS_SANITIZE} -fno-omit-frame-pointer)
   target_link_options(llmops_flags INTERFACE -fsanitize=${LLMOPS_SANITIZE})
