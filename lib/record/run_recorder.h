@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -15,18 +16,21 @@
 namespace llmops::record {
 
 struct RunStart {
-  std::string kind = "train";            // train | finetune | eval | …
-  std::string name;                      // empty: "KIND-" and a short id
+  std::string kind = "train";  // train | finetune | eval | …
+  std::string name;            // empty: "KIND-" and a short id
   std::string experiment = "default";
   std::vector<std::pair<std::string, std::string>> tags;
-  std::vector<std::string> arguments;    // argv
+  std::vector<std::string> arguments;                      // argv
   std::string recipe_path, recipe_given, recipe_resolved;  // texts, stored as blobs
   std::vector<std::pair<std::string, Json>> params;        // dotted key, scalar or list
   std::map<std::string, std::string> digests;              // component -> sha256
-  std::string identity;                  // digest of all identity fields and components
-  std::string output_dir;                // absolute
+  std::string identity;    // digest of all identity fields and components
+  std::string output_dir;  // absolute
   Json hardware, versions;
-  int system_metrics_seconds = 10;       // 0 = off
+  int system_metrics_seconds = 10;  // 0 = off
+  // Told, from another thread, when the store begins to fail and when it works again; training goes
+  // on meanwhile.
+  std::function<void(std::string_view)> warn;
 };
 
 // One run from start to end: store rows, writer thread, heartbeat, system metrics, git and
@@ -35,7 +39,7 @@ struct RunStart {
 class RunRecorder {
  public:
   virtual ~RunRecorder() = default;
-  virtual std::string id() const = 0;    // ULID
+  virtual std::string id() const = 0;  // ULID
   virtual std::string name() const = 0;
   // Queues one point; never blocks on the disk.
   virtual void log(std::string_view series, std::int64_t step, double value) = 0;
@@ -49,22 +53,28 @@ class RunRecorder {
   // The run goes on from an earlier step within this process: points beyond it no longer show, as
   // after a resume.
   virtual void rewind(std::int64_t step) = 0;
-  virtual void flush() = 0;  // all that was queued is durable when it returns
+  // All that was queued is durable when it returns; throws Error(kStorage) when it cannot be.
+  virtual void flush() = 0;
   virtual void finish(ExitCode code, std::string_view reason) = 0;
 };
 
-// Starts a run in the store (see store/locate.h for which one); records nothing with `no_record`.
+// Starts a run in the store; store_path is the value of --store, empty when not given (see
+// store/locate.h). Throws Error(kBusy) that names the holder when a run that is alive has the same
+// output_dir.
 std::unique_ptr<RunRecorder> begin_run(const std::string& store_path, const RunStart& start);
+// Records nothing: for --no-record.
 std::unique_ptr<RunRecorder> no_run(const RunStart& start);
 // Goes on with a run as its next attempt: points of steps beyond from_step of earlier attempts no
-// longer show.
+// longer show. Its parameters and digests become those of `start`. Throws Error(kBusy) when the run
+// is alive, kNotFound when there is none.
 std::unique_ptr<RunRecorder> resume_run(const std::string& store_path, const std::string& run_id,
                                         std::int64_t from_step, const RunStart& start);
 
-// For --resume auto: the newest unfinished run (stopped, crashed, killed) of this identity.
+// For --resume auto: the newest unfinished run (stopped, crashed, or still running) of this
+// identity. Creates no store.
 struct Unfinished {
   std::string run_id, name, output_dir;
-  bool alive = false;     // its process still runs: busy
+  bool alive = false;  // its process still runs: busy
 };
 std::optional<Unfinished> find_unfinished(const std::string& store_path,
                                           const std::string& identity);

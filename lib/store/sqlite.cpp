@@ -223,31 +223,32 @@ Database::Merge Database::merge_log(int wait_ms) {
   return Merge::kDone;
 }
 
-Transaction::Transaction(Database& database, Kind kind) : database_(database) {
+Transaction::Transaction(Database& database, Kind kind) : database_(&database) {
   switch (kind) {
     case Kind::kImmediate:
-      database_.execute("BEGIN IMMEDIATE");
+      database_->execute("BEGIN IMMEDIATE");
       break;
     case Kind::kExclusive:
-      database_.execute("BEGIN EXCLUSIVE");
+      database_->execute("BEGIN EXCLUSIVE");
       break;
     case Kind::kRead:
-      database_.execute("BEGIN");
+      database_->execute("BEGIN");
       break;
   }
 }
 
 // SQLite has rolled back by itself after a full disk or an I/O error.
 Transaction::~Transaction() {
-  if (!database_.in_transaction()) return;
+  if (database_ == nullptr || !database_->in_transaction()) return;
   try {
-    database_.execute("ROLLBACK");
+    database_->execute("ROLLBACK");
   } catch (const Error&) {  // the connection is lost, and with it the transaction
   }
 }
 
 void Transaction::commit() {
-  database_.execute("COMMIT");
+  database_->execute("COMMIT");
+  database_ = nullptr;
 }
 
 }  // namespace llmops::store

@@ -127,7 +127,7 @@ class Transaction {
   void commit();
 
  private:
-  Database& database_;
+  Database* database_;  // null once committed
 };
 
 }  // namespace llmops::store

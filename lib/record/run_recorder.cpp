@@ -1,0 +1,270 @@
+#include "record/run_recorder.h"
+
+#include <algorithm>
+#include <atomic>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/process.h"
+#include "base/time.h"
+#include "record/capture.h"
+#include "record/system_metrics.h"
+#include "record/ulid.h"
+#include "store/blob.h"
+#include "store/locate.h"
+#include "store/query.h"
+#include "store/run.h"
+#include "store/writer.h"
+
+namespace llmops::record {
+
+namespace {
+
+using store::Store;
+
+std::string name_or_default(const RunStart& start, const std::string& id) {
+  if (!start.name.empty()) return start.name;
+  std::string tail = id.substr(id.size() - 6);
+  std::ranges::transform(tail, tail.begin(), [](char c) { return c < 'A' ? c : char(c + 32); });
+  return start.kind + "-" + tail;
+}
+
+// A run from its rows in the store to the end of its process.
+class StoredRun : public RunRecorder {
+ public:
+  StoredRun(Store store, store::Run run, const RunStart& start)
+      : run_(std::move(run)),
+        attempt_(run_.attempts),
+        folder_(store.folder()),
+        writer_(std::move(store), run_.row, run_.attempts, run_.elapsed_ms, start.warn) {
+    if (start.system_metrics_seconds == 0) return;
+    const std::string& disk = path_exists(run_.output_dir) ? run_.output_dir : folder_;
+    system_metrics_ = std::make_unique<SystemMetrics>(
+        start.system_metrics_seconds, disk,
+        [this](std::string_view name, double value) { writer_.log(name, newest_step_, value); });
+  }
+
+  ~StoredRun() override {
+    if (is_finished_) return;
+    try {
+      close(store::RunStatus::kCrashed, ExitCode::kFailed, "ended by an internal error");
+    } catch (const std::exception&) {
+      // The row still says running; readers see that the process is gone.
+    }
+  }
+
+  std::string id() const override { return run_.uid; }
+  std::string name() const override { return run_.name; }
+
+  void log(std::string_view series, std::int64_t step, double value) override {
+    if (step > newest_step_.load(std::memory_order_relaxed)) newest_step_ = step;
+    writer_.log(series, step, value);
+  }
+
+  void event(std::string_view level, std::string_view code, std::int64_t step,
+             std::string_view text) override {
+    writer_.post(
+        [run = run_.row, event = store::Event{attempt_, wall_clock_ms(), step, std::string(level),
+                                              std::string(code), std::string(text)}](Store& store) {
+          insert_event(store, run, event);
+        });
+  }
+
+  void sample(std::int64_t step, std::string_view prompt, std::string_view text) override {
+    writer_.post([run = run_.row, attempt = attempt_.load(), time_ms = wall_clock_ms(), step,
+                  prompt = std::string(prompt), text = std::string(text)](Store& store) {
+      insert_sample(store, run,
+                    {attempt, time_ms, step, put_blob(store, prompt), put_blob(store, text)});
+    });
+  }
+
+  void artifact(std::string_view role, std::string_view kind, std::string_view path,
+                std::string_view digest, std::int64_t bytes) override {
+    writer_.post(
+        [run = run_.row,
+         artifact = store::Artifact{attempt_, wall_clock_ms(), std::string(role), std::string(kind),
+                                    std::string(path), std::string(digest), bytes}](Store& store) {
+          put_artifact(store, run, artifact);
+        });
+  }
+
+  void rewind(std::int64_t step) override {
+    ++attempt_;
+    newest_step_ = step;
+    writer_.rewind(step);
+  }
+
+  void flush() override { writer_.flush(); }
+
+  void finish(ExitCode code, std::string_view reason) override {
+    if (!is_finished_) close(store::status_for(code), code, reason);
+  }
+
+ private:
+  void close(store::RunStatus status, ExitCode code, std::string_view reason) {
+    is_finished_ = true;  // should this throw, the writer's end still tries to write it
+    system_metrics_.reset();
+    writer_.flush();  // rewinds too: the newest attempt must be there to be closed
+    run_.status = status;
+    run_.exit_code = static_cast<int>(code);
+    run_.reason = reason;
+    run_.ended_ms = wall_clock_ms();
+    writer_.post([run = run_](Store& store) { close_run(store, run); });
+    writer_.close();
+  }
+
+  store::Run run_;
+  std::atomic<std::int64_t> attempt_, newest_step_{0};
+  std::string folder_;
+  store::Writer writer_;
+  std::unique_ptr<SystemMetrics> system_metrics_;  // ends before the writer
+  bool is_finished_ = false;
+};
+
+class UnrecordedRun : public RunRecorder {
+ public:
+  explicit UnrecordedRun(const RunStart& start)
+      : id_(make_ulid(wall_clock_ms())), name_(name_or_default(start, id_)) {}
+
+  std::string id() const override { return id_; }
+  std::string name() const override { return name_; }
+  void log(std::string_view, std::int64_t, double) override {}
+  void event(std::string_view, std::string_view, std::int64_t, std::string_view) override {}
+  void sample(std::int64_t, std::string_view, std::string_view) override {}
+  void artifact(std::string_view, std::string_view, std::string_view, std::string_view,
+                std::int64_t) override {}
+  void rewind(std::int64_t) override {}
+  void flush() override {}
+  void finish(ExitCode, std::string_view) override {}
+
+ private:
+  std::string id_, name_;
+};
+
+// What is known of this process before the store is touched.
+store::Attempt describe_attempt(const RunStart& start) {
+  store::Attempt attempt;
+  attempt.started_ms = wall_clock_ms();
+  attempt.process = this_process();
+  attempt.user = user_name();
+  attempt.working_directory = absolute_path(".");
+  attempt.arguments = Json::array();
+  for (const std::string& argument : start.arguments) attempt.arguments.push(argument);
+  attempt.recipe_path = start.recipe_path;
+  attempt.hardware = capture_hardware();
+  if (start.hardware.is_object()) {
+    for (const auto& [key, value] : start.hardware.as_object()) attempt.hardware.set(key, value);
+  }
+  attempt.versions = start.versions;
+  return attempt;
+}
+
+Error busy(Store& store, const store::Run& run, std::string_view what) {
+  const auto holder = find_attempt(store, run.row, run.attempts);
+  return Error(ExitCode::kBusy, fmt::format("{} is in use by run {} (process {} on {})", what,
+                                            run.name, holder->process.pid, holder->process.host))
+      .hint("wait for it, stop it, or choose another output_dir");
+}
+
+// Marks the runs of dead processes as crashed, and refuses a folder that a live one writes to.
+void check_free(Store& store, const std::string& output_dir) {
+  store::RunFilter filter;
+  filter.marked_running = true;
+  filter.limit = 0;
+  for (const store::Run& run : list_runs(store, filter)) {
+    if (run.status == store::RunStatus::kCrashed) {
+      close_run(store, run);
+    } else if (!output_dir.empty() && run.output_dir == output_dir) {
+      throw busy(store, run, output_dir);
+    }
+  }
+}
+
+void put_attempt(Store& store, const store::Run& run, store::Attempt& attempt,
+                 const RunStart& start, const GitState& git) {
+  const auto put = [&](const std::string& text) {
+    return text.empty() ? std::string() : put_blob(store, text);
+  };
+  attempt.number = run.attempts;
+  attempt.base_ms = run.elapsed_ms;
+  attempt.recipe_given = put(start.recipe_given);
+  attempt.recipe_resolved = put(start.recipe_resolved);
+  attempt.git_commit = git.commit;
+  attempt.git_branch = git.branch;
+  attempt.git_dirty = git.dirty;
+  attempt.git_diff = put(git.diff);
+  insert_attempt(store, run.row, attempt);
+  for (const auto& [key, value] : start.params) set_param(store, run.row, key, value);
+  for (const auto& [key, value] : start.tags) set_tag(store, run.row, key, value);
+  for (const auto& [component, digest] : start.digests) {
+    set_digest(store, run.row, component, digest);
+  }
+}
+
+}  // namespace
+
+std::unique_ptr<RunRecorder> begin_run(const std::string& store_path, const RunStart& start) {
+  store::Attempt attempt = describe_attempt(start);
+  const GitState git = capture_git(attempt.working_directory);
+  store::Run run;
+  run.uid = make_ulid(attempt.started_ms);
+  run.kind = start.kind;
+  run.name = name_or_default(start, run.uid);
+  run.experiment = start.experiment;
+  run.output_dir = start.output_dir;
+  run.identity = start.identity;
+  run.created_ms = run.heartbeat_ms = attempt.started_ms;
+
+  Store store = Store::open_to_write(store::store_to_write(store_path));
+  store.set_durable(true);
+  store::Transaction transaction(store.database());
+  check_free(store, run.output_dir);
+  insert_run(store, run);
+  put_attempt(store, run, attempt, start, git);
+  transaction.commit();
+  return std::make_unique<StoredRun>(std::move(store), std::move(run), start);
+}
+
+std::unique_ptr<RunRecorder> no_run(const RunStart& start) {
+  return std::make_unique<UnrecordedRun>(start);
+}
+
+std::unique_ptr<RunRecorder> resume_run(const std::string& store_path, const std::string& run_id,
+                                        std::int64_t from_step, const RunStart& start) {
+  store::Attempt attempt = describe_attempt(start);
+  const GitState git = capture_git(attempt.working_directory);
+  Store store = Store::open_to_write(store::get_store(store_path));
+  store.set_durable(true);
+  store::Transaction transaction(store.database());
+  std::optional<store::Run> run = find_run(store, run_id);
+  if (!run) throw Error(ExitCode::kNotFound, fmt::format("no run {} to resume", run_id));
+  if (run->status == store::RunStatus::kRunning) throw busy(store, *run, "the run");
+  check_free(store, run->output_dir);
+  ++run->attempts;
+  attempt.from_step = from_step;
+  put_attempt(store, *run, attempt, start, git);
+  reopen_run(store, run->row, run->attempts);
+  summarize_again(store, run->row);
+  transaction.commit();
+  return std::make_unique<StoredRun>(std::move(store), std::move(*run), start);
+}
+
+std::optional<Unfinished> find_unfinished(const std::string& store_path,
+                                          const std::string& identity) {
+  const auto folder = store::find_store(store_path);
+  if (!folder) return std::nullopt;
+  Store store = Store::open_to_read(*folder);
+  store::RunFilter filter;
+  filter.identity = identity;
+  filter.limit = 0;
+  for (const store::Run& run : list_runs(store, filter)) {
+    const bool alive = run.status == store::RunStatus::kRunning;
+    if (alive || run.status == store::RunStatus::kStopped ||
+        run.status == store::RunStatus::kCrashed) {
+      return Unfinished{run.uid, run.name, run.output_dir, alive};
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace llmops::record

@@ -1,0 +1,191 @@
+#include <algorithm>
+
+#include "base/text.h"
+#include "record/run_recorder.h"
+#include "store/blob.h"
+#include "store/query.h"
+#include "tests/catch.h"
+#include "tests/errors.h"
+#include "tests/temporary_directory.h"
+
+namespace llmops::record {
+namespace {
+
+RunStart describe(const TemporaryDirectory& folder) {
+  RunStart start;
+  start.experiment = "quick";
+  start.tags = {{"owner", "me"}};
+  start.arguments = {"llmops", "train", "a.yaml"};
+  start.recipe_path = "a.yaml";
+  start.recipe_given = "version: 1\n";
+  start.recipe_resolved = "version: 1\nseed: 42\n";
+  start.params = {{"seed", 42}, {"optimizer.learning_rate", 1e-3}};
+  start.digests = {{"data", std::string(64, 'a')}};
+  start.identity = std::string(64, 'b');
+  start.output_dir = folder.file("out");
+  start.hardware.set("device", "cpu");
+  start.versions.set("llmops", "0.1.0");
+  start.system_metrics_seconds = 0;
+  return start;
+}
+
+store::Store open(const TemporaryDirectory& folder) {
+  return store::Store::open_to_read(folder.path());
+}
+
+TEST_CASE("a run records what it was asked, where it ran and how it ended") {
+  const TemporaryDirectory folder;
+  const auto recorder = begin_run(folder.path(), describe(folder));
+  CHECK(recorder->id().size() == 26);
+  CHECK(recorder->name() == "train-" + [&] {
+    std::string tail = recorder->id().substr(20);
+    std::ranges::transform(tail, tail.begin(), [](unsigned char c) { return std::tolower(c); });
+    return tail;
+  }());
+  recorder->log("train/loss", 1, 2.5);
+  recorder->event("warning", "spike", 1, "z-score 9");
+  recorder->sample(1, "Once", "Once upon a time");
+  recorder->artifact("output", "checkpoint", "/out/checkpoint-1", "", 123);
+  store::Store store = open(folder);
+  CHECK(find_run(store, recorder->id())->status == store::RunStatus::kRunning);
+  recorder->finish(ExitCode::kTerminated, "SIGTERM");
+  recorder->finish(ExitCode::kOk, "a second time changes nothing");
+
+  const auto run = find_run(store, recorder->id());
+  REQUIRE(run);
+  CHECK(run->status == store::RunStatus::kStopped);
+  CHECK(run->exit_code == 143);
+  CHECK(run->reason == "SIGTERM");
+  CHECK(run->experiment == "quick");
+  CHECK(run->ended_ms >= run->created_ms);
+  CHECK(list_params(store, run->row).size() == 2);
+  CHECK(list_digests(store, run->row).front().first == "data");
+  CHECK(list_tags(store, run->row).front().second == "me");
+  CHECK(list_events(store, run->row).front().code == "spike");
+  CHECK(list_artifacts(store, run->row).front().bytes == 123);
+  const auto samples = list_samples(store, run->row);
+  REQUIRE(samples.size() == 1);
+  CHECK(get_blob(store, samples[0].text) == "Once upon a time");
+  const auto attempt = find_attempt(store, run->row, 1);
+  REQUIRE(attempt);
+  CHECK(get_blob(store, attempt->recipe_given) == "version: 1\n");
+  CHECK(attempt->arguments.dump() == R"(["llmops","train","a.yaml"])");
+  CHECK(attempt->hardware.at("device").as_string() == "cpu");
+  CHECK(attempt->hardware.at("cores").as_int() >= 1);
+  CHECK(attempt->versions.at("llmops").as_string() == "0.1.0");
+  CHECK(attempt->exit_code == 143);
+}
+
+TEST_CASE("a run that is not finished is closed as crashed") {
+  const TemporaryDirectory folder;
+  begin_run(folder.path(), describe(folder));
+  store::Store store = open(folder);
+  CHECK(list_runs(store, {}).front().status == store::RunStatus::kCrashed);
+}
+
+TEST_CASE("an output folder belongs to one live run, and the second is told whose") {
+  const TemporaryDirectory folder;
+  const auto first = begin_run(folder.path(), describe(folder));
+  const std::string text = error_text([&] { begin_run(folder.path(), describe(folder)); });
+  CHECK(text.starts_with("busy: "));
+  CHECK(text.find(first->name()) != std::string::npos);
+  CHECK(text.find(fmt::format("process {}", ::getpid())) != std::string::npos);
+  RunStart other = describe(folder);
+  other.output_dir = folder.file("other");
+  begin_run(folder.path(), other)->finish(ExitCode::kOk, "");
+  first->finish(ExitCode::kOk, "");
+  begin_run(folder.path(), describe(folder))->finish(ExitCode::kOk, "");
+}
+
+TEST_CASE("an unfinished run is found by identity and resumed as its next attempt") {
+  const TemporaryDirectory folder;
+  const RunStart start = describe(folder);
+  CHECK_FALSE(find_unfinished(folder.file("none"), start.identity).has_value());
+  CHECK_FALSE(path_exists(folder.file("none")));
+  std::string id;
+  {
+    const auto run = begin_run(folder.path(), start);
+    id = run->id();
+    for (std::int64_t step = 1; step <= 6; ++step) run->log("loss", step, double(step));
+    run->sample(5, "", "five");
+    CHECK(find_unfinished(folder.path(), start.identity)->alive);
+    CHECK(error_text([&] { resume_run(folder.path(), id, 4, start); }).starts_with("busy"));
+    run->finish(ExitCode::kBudgetSpent, "max_time");
+  }
+  const auto found = find_unfinished(folder.path(), start.identity);
+  REQUIRE(found);
+  CHECK(found->run_id == id);
+  CHECK_FALSE(found->alive);
+  CHECK(found->output_dir == start.output_dir);
+  CHECK_FALSE(find_unfinished(folder.path(), "other").has_value());
+
+  RunStart again = start;
+  again.params = {{"seed", 42}, {"train.max_steps", 8}};
+  {
+    const auto run = resume_run(folder.path(), id, 4, again);
+    CHECK(run->id() == id);
+    for (std::int64_t step = 5; step <= 8; ++step) run->log("loss", step, 10.0 * double(step));
+    run->finish(ExitCode::kOk, "");
+  }
+  store::Store store = open(folder);
+  const auto run = find_run(store, id);
+  CHECK(run->status == store::RunStatus::kFinished);
+  CHECK(run->attempts == 2);
+  const auto series = find_series(store, run->row, "loss");
+  CHECK(series->summary.n == 8);
+  CHECK(series->summary.max == 80);
+  CHECK(read_points(store, run->row, series->id)[4].value == 50);
+  CHECK(list_samples(store, run->row).empty());
+  CHECK(list_attempts(store, run->row).front().exit_code == 5);
+  CHECK_FALSE(find_unfinished(folder.path(), start.identity).has_value());
+  CHECK(error_text([&] { resume_run(folder.path(), "none", 4, start); }).starts_with("not_found"));
+}
+
+TEST_CASE("a run that rolled back ends as one run with several attempts") {
+  const TemporaryDirectory folder;
+  const auto recorder = begin_run(folder.path(), describe(folder));
+  for (std::int64_t step = 1; step <= 6; ++step) recorder->log("loss", step, 9);
+  recorder->rewind(3);
+  recorder->log("loss", 4, 1);
+  recorder->event("warning", "rollback", 3, "loss spikes");
+  recorder->finish(ExitCode::kOk, "");
+  store::Store store = open(folder);
+  const auto run = find_run(store, recorder->id());
+  CHECK(run->status == store::RunStatus::kFinished);
+  CHECK(find_series(store, run->row, "loss")->summary.n == 4);
+  CHECK(list_events(store, run->row).front().attempt == 2);
+  CHECK(find_attempt(store, run->row, 2)->exit_code == 0);
+}
+
+TEST_CASE("system metrics are ordinary series at the newest step, also in short runs") {
+  const TemporaryDirectory folder;
+  RunStart start = describe(folder);
+  start.system_metrics_seconds = 3600;
+  const auto recorder = begin_run(folder.path(), start);
+  recorder->log("loss", 41, 1);
+  recorder->finish(ExitCode::kOk, "");
+  store::Store store = open(folder);
+  const auto run = find_run(store, recorder->id());
+  for (const char* name : {"sys/process_rss_bytes", "sys/memory_available_bytes",
+                           "sys/disk_free_bytes", "sys/process_cpu_percent"}) {
+    CAPTURE(name);
+    const auto series = find_series(store, run->row, name);
+    REQUIRE(series);
+    CHECK(series->summary.n == 1);
+    CHECK(series->summary.last_step == 41);
+    CHECK(series->summary.last >= 0);
+  }
+}
+
+TEST_CASE("without recording nothing is written") {
+  const TemporaryDirectory folder;
+  const auto recorder = no_run(describe(folder));
+  recorder->log("loss", 1, 1);
+  recorder->flush();
+  recorder->finish(ExitCode::kOk, "");
+  CHECK(recorder->name().starts_with("train-"));
+  CHECK(list_directory(folder.path()).empty());
+}
+
+}  // namespace
+}  // namespace llmops::record
