@@ -20,7 +20,8 @@ std::vector<Corpus> find_corpora(const recipe::Data& data);
 SplitPoint split_point(const recipe::Data& data, const Corpus& corpus, const Scan& scan);
 
 std::string learned_tokenizer_name(const recipe::Tokenizer& tokenizer, const recipe::Data& data,
-                                   const std::vector<Scan>& scans);
+                                   const std::vector<Scan>& scans,
+                                   const std::vector<SplitPoint>& splits);
 std::string token_cache_name(const Scan& scan, const std::string& tokenizer_digest, bool append_eos,
                              const SplitPoint& split);
 

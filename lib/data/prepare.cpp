@@ -75,6 +75,8 @@ class Preparation {
     Stage stage(progress_, "reading", corpora_);
     for (const Corpus& corpus : corpora_) {
       scans_.push_back(scan(corpus, data_.cache_dir, stage.next(corpus)));
+      const bool trains = scans_.size() <= data_.train.size();
+      splits_.push_back(trains ? split_point(data_, corpus, scans_.back()) : SplitPoint{});
     }
   }
 
@@ -83,7 +85,7 @@ class Preparation {
     if (settings.type == "file") return text::load_tokenizer(settings.path.value_or(""));
     if (settings.type == "byte") return text::make_byte_tokenizer();
     const std::string path =
-        join_path(data_.cache_dir, learned_tokenizer_name(settings, data_, scans_));
+        join_path(data_.cache_dir, learned_tokenizer_name(settings, data_, scans_, splits_));
     if (path_exists(path)) {
       try {
         return text::load_tokenizer(path);
@@ -97,19 +99,21 @@ class Preparation {
   }
 
   std::shared_ptr<const text::Tokenizer> learn(const recipe::Tokenizer& settings) {
-    std::vector<const Corpus*> learn_from;
+    Stage stage(progress_, "training tokenizer", corpora_);
+    std::vector<LearnFrom> sources;
     for (std::size_t i = 0; i < corpora_.size(); ++i) {
       // Characters of the eval text must be known too; merges are learned from training text.
-      if (settings.type == "char" || i < data_.train.size()) learn_from.push_back(&corpora_[i]);
+      if (settings.type == "char") sources.push_back({&corpora_[i], {}, stage.next(corpora_[i])});
+      if (settings.type == "bpe" && i < data_.train.size()) {
+        sources.push_back({&corpora_[i], splits_[i], stage.next(corpora_[i])});
+      }
     }
-    Stage stage(progress_, "training tokenizer", corpora_);
-    const ByteProgress progress = stage.next(corpora_[0]);
-    return learn_char_tokenizer(learn_from, progress);
+    if (settings.type == "char") return learn_char(sources);
+    return learn_bpe(sources, settings.vocab_size);
   }
 
   std::unique_ptr<TokenCache> open_cache(std::size_t i, const ByteProgress& progress) {
-    const SplitPoint split =
-        i < data_.train.size() ? split_point(data_, corpora_[i], scans_[i]) : SplitPoint{};
+    const SplitPoint& split = splits_[i];
     const std::string path =
         join_path(data_.cache_dir,
                   token_cache_name(scans_[i], tokenizer_->digest(), data_.append_eos, split));
@@ -149,6 +153,7 @@ class Preparation {
   std::optional<FileLock> lock_;
   std::vector<Corpus> corpora_;  // training sources, then eval sources
   std::vector<Scan> scans_;
+  std::vector<SplitPoint> splits_;
   std::shared_ptr<const text::Tokenizer> tokenizer_;
   std::vector<std::unique_ptr<TokenCache>> caches_;
   std::vector<Part> train_, eval_;

@@ -5,7 +5,6 @@
 #include "base/process.h"
 #include "data/chunker.h"
 #include "data/ordered_pool.h"
-#include "text/char_tokenizer.h"
 
 namespace llmops::data {
 
@@ -65,23 +64,6 @@ void tokenize(const Corpus& corpus, const text::Tokenizer& tokenizer, bool appen
   read_documents(corpus, chunker, progress);
   chunker.finish();
   pool.finish();
-}
-
-std::unique_ptr<text::Tokenizer> learn_char_tokenizer(const std::vector<const Corpus*>& corpora,
-                                                      const ByteProgress& progress) {
-  class Collector : public DocumentSink {
-   public:
-    void text(std::string_view piece) override { alphabet.add(piece); }
-    void end_document() override {}
-    text::Alphabet alphabet;
-  };
-  Collector collector;
-  std::int64_t before = 0;
-  for (const Corpus* corpus : corpora) {
-    read_documents(*corpus, collector, [&](std::int64_t bytes) { progress(before + bytes); });
-    before += corpus->bytes;
-  }
-  return text::make_char_tokenizer(collector.alphabet);
 }
 
 }  // namespace llmops::data

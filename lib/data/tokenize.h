@@ -4,7 +4,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <string>
+#include <vector>
 
 #include "data/documents.h"
 #include "data/token_cache.h"
@@ -24,8 +24,15 @@ struct SplitPoint {
 void tokenize(const Corpus& corpus, const text::Tokenizer& tokenizer, bool append_eos,
               const SplitPoint& split, TokenSink& sink, const ByteProgress& progress = {});
 
-// The alphabet of several sources as a tokenizer; BPE trained on their text.
-std::unique_ptr<text::Tokenizer> learn_char_tokenizer(const std::vector<const Corpus*>& corpora,
-                                                      const ByteProgress& progress);
+// A source to learn a tokenizer from, and how much of it: its training part.
+struct LearnFrom {
+  const Corpus* corpus = nullptr;
+  SplitPoint split;
+  ByteProgress progress;
+};
+// The alphabet of the sources as a tokenizer; BPE trained on their text with all cores.
+std::unique_ptr<text::Tokenizer> learn_char(const std::vector<LearnFrom>& sources);
+std::unique_ptr<text::Tokenizer> learn_bpe(const std::vector<LearnFrom>& sources,
+                                           std::int64_t vocab_size);
 
 }  // namespace llmops::data

@@ -9,11 +9,11 @@ namespace llmops::text {
 namespace {
 
 // Printable Latin-1 bytes stand for themselves, the others for U+0100 and up, in byte order.
-struct Alphabet {
+struct ByteSpelling {
   std::array<std::string, 256> spelling;
   std::array<int, 512> byte_of;
 
-  Alphabet() {
+  ByteSpelling() {
     byte_of.fill(-1);
     char32_t next = 0x100;
     for (int byte = 0; byte < 256; ++byte) {
@@ -25,8 +25,8 @@ struct Alphabet {
   }
 };
 
-const Alphabet& alphabet() {
-  static const Alphabet table;
+const ByteSpelling& alphabet() {
+  static const ByteSpelling table;
   return table;
 }
 

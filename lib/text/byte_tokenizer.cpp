@@ -26,10 +26,11 @@ Json byte_level_json(bool use_regex) {
 }
 
 Json bpe_model_json(const TokenTable& table, Json merges) {
+  // Special tokens too: `tokenizers` numbers an added token anew when the model does not know it.
   Json vocab = Json::object();
   Json::Object& members = vocab.as_object();
   for (std::size_t id = 0; id < table.names.size(); ++id) {
-    if (!table.bytes[id].empty()) members.emplace_back(table.names[id], Json(id));
+    members.emplace_back(table.names[id], Json(id));
   }
   return Json::object()
       .set("type", "BPE")

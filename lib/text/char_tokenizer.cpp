@@ -69,7 +69,7 @@ Json CharTokenizer::to_json() const {
   Json vocab = Json::object();
   Json::Object& members = vocab.as_object();
   for (TokenId id = 0; id < vocab_size(); ++id) {
-    if (!bytes(id).empty()) members.emplace_back(std::string(name(id)), Json(id));
+    members.emplace_back(std::string(name(id)), Json(id));
   }
   return envelope(Json::object()
                       .set("type", "WordLevel")

@@ -1,9 +1,13 @@
 #include <algorithm>
+#include <array>
+#include <set>
+#include <unordered_map>
 #include <vector>
 
 #include "base/error.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "text/bpe_tokenizer.h"
 #include "text/byte_alphabet.h"
 #include "text/byte_tokenizer.h"
 #include "text/char_tokenizer.h"
@@ -140,6 +144,62 @@ std::string token_bytes(const std::string& name) {
   return *bytes;
 }
 
+void require_every_byte(const TokenTable& table) {
+  std::array<bool, 256> seen{};
+  for (const std::string& bytes : table.bytes) {
+    if (bytes.size() != 1) continue;
+    bool& byte = seen[static_cast<unsigned char>(bytes[0])];
+    if (byte) throw damaged("two tokens for one byte");
+    byte = true;
+  }
+  const auto missing = std::find(seen.begin(), seen.end(), false);
+  if (missing != seen.end()) {
+    throw unsupported(fmt::format("a vocabulary without a token for byte 0x{:02X}",
+                                  static_cast<int>(missing - seen.begin())));
+  }
+}
+
+// "a b" or ["a", "b"], most important first.
+std::vector<BpeMerges::Rule> read_merges(const Json::Array& merges, const TokenTable& table) {
+  if (static_cast<std::int64_t>(merges.size()) > kMaxVocab) {
+    throw damaged("more than {} merges", kMaxVocab);
+  }
+  std::unordered_map<std::string_view, TokenId> ids;
+  for (std::size_t id = 0; id < table.names.size(); ++id) {
+    if (table.bytes[id].empty()) continue;
+    if (!ids.emplace(table.names[id], static_cast<TokenId>(id)).second) {
+      throw damaged("token \"{}\" stands twice in the vocabulary", printable(table.names[id]));
+    }
+  }
+  const auto id_of = [&](std::string_view name, std::size_t merge) {
+    const auto found = ids.find(name);
+    if (found == ids.end()) {
+      throw damaged("merge {}: token \"{}\" is not in the vocabulary", merge, printable(name));
+    }
+    return found->second;
+  };
+  std::vector<BpeMerges::Rule> rules;
+  std::set<std::pair<TokenId, TokenId>> seen;
+  for (std::size_t i = 0; i < merges.size(); ++i) {
+    std::string left, right;
+    if (merges[i].is_string()) {
+      const std::string& both = merges[i].as_string();
+      const std::size_t space = std::min(both.find(' '), both.size());
+      left = both.substr(0, space);
+      right = both.substr(std::min(space + 1, both.size()));
+    } else if (merges[i].size() == 2) {
+      left = merges[i].as_array()[0].as_string();
+      right = merges[i].as_array()[1].as_string();
+    } else {
+      throw damaged("merge {} is not a pair of tokens", i);
+    }
+    const BpeMerges::Rule rule{id_of(left, i), id_of(right, i), id_of(left + right, i)};
+    if (!seen.emplace(rule.left, rule.right).second) throw damaged("merge {} is given twice", i);
+    rules.push_back(rule);
+  }
+  return rules;
+}
+
 std::unique_ptr<Tokenizer> read_bpe(const Json& json) {
   const Json& model = json.at("model");
   const Json* pre = json.find("pre_tokenizer");
@@ -155,8 +215,12 @@ std::unique_ptr<Tokenizer> read_bpe(const Json& json) {
   if (post != "none" && post != "ByteLevel") throw unsupported("post_processor " + post);
 
   TokenTable table = read_names(json).table(token_bytes);
-  if (model.at("merges").size() != 0) throw unsupported("merges");
-  return std::make_unique<ByteTokenizer>(std::move(table));
+  require_every_byte(table);
+  const std::vector<BpeMerges::Rule> rules = read_merges(model.at("merges").as_array(), table);
+  const bool words = flag(*pre, "use_regex", true);
+  if (rules.empty() && !words) return std::make_unique<ByteTokenizer>(std::move(table));
+  if (!words) throw unsupported("ByteLevel without its pattern (use_regex false) and with merges");
+  return std::make_unique<BpeTokenizer>(std::move(table), rules);
 }
 
 }  // namespace

@@ -4,6 +4,8 @@
 //
 //   log_cost [STEPS]
 
+#include <fmt/format.h>
+
 #include <chrono>
 #include <cstdio>
 #include <string>

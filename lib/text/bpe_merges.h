@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "text/tokenizer.h"
+
+namespace llmops::text {
+
+// The merge rules of a byte-pair encoding: pairs of tokens, most important first, and what each
+// becomes. Immutable; safe from any thread.
+class BpeMerges {
+ public:
+  struct Rule {
+    TokenId left = 0, right = 0, result = 0;
+  };
+  // byte_ids: the token of each byte.
+  BpeMerges(const std::vector<TokenId>& byte_ids, const std::vector<Rule>& rules);
+
+  // Appends the tokens of one word: of the rules that apply the most important one first, leftmost
+  // first. Time n log n in the length of the word.
+  void apply(std::string_view word, std::vector<TokenId>& out) const;
+
+ private:
+  static constexpr std::uint32_t kNone = 0xFFFFFFFF;
+  struct Slot {
+    std::uint64_t key = ~std::uint64_t{0};
+    std::uint32_t rank = kNone;
+    TokenId result = 0;
+  };
+
+  const Slot* find(TokenId left, TokenId right) const;
+  void apply_short(std::string_view word, std::vector<TokenId>& out) const;
+  void apply_long(std::string_view word, std::vector<TokenId>& out) const;
+
+  std::vector<TokenId> byte_ids_;
+  std::vector<Slot> slots_;  // open addressing, at most half full
+  int shift_ = 0;
+};
+
+}  // namespace llmops::text
