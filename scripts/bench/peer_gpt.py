@@ -130,9 +130,9 @@ def make_batches(args):
 
 
 def learning_rate(args, step):
-    """Of the step counted from 0: linear from zero, then a cosine to the floor."""
+    """Of the step counted from 0, as in nanoGPT: a linear rise, then a cosine to the floor."""
     if step < args.warmup:
-        return args.lr * (step + 1) / args.warmup
+        return args.lr * (step + 1) / (args.warmup + 1)
     progress = min(1.0, (step - args.warmup) / max(1, args.decay_steps - args.warmup))
     floor = args.lr * args.min_lr_ratio
     return floor + (args.lr - floor) * 0.5 * (1 + math.cos(math.pi * progress))

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Writes model_*.json beside itself: logits, loss, every gradient and greedy continuations of tiny
-models as transformers computes them. Needs torch and transformers (tests/peers/requirements.txt).
+models as transformers computes them. Needs scripts/setup.sh --peers.
 
 No weights are stored: each follows from the formula in the files' "weights" field, in integer
 arithmetic, so that any language makes the same floats. Everything is computed in float64, apart
