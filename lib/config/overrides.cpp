@@ -16,11 +16,13 @@ bool is_null_word(std::string_view text) {
 }
 
 Node parse_value(std::string_view text, const Place& place, Problems& problems) {
-  if (!text.empty() && std::string_view("[{\"'").find(text.front()) != std::string_view::npos) {
-    return parse_yaml(text, place.source, problems);
-  }
   Node node;
   node.place = place;
+  if (!text.empty() && std::string_view("[{\"'").find(text.front()) != std::string_view::npos) {
+    const std::size_t before = problems.count();
+    Node parsed = parse_yaml(text, place.source, problems);
+    return problems.count() == before ? parsed : node;
+  }
   if (!is_null_word(text)) {
     node.kind = Node::Kind::kScalar;
     node.text = text;

@@ -149,7 +149,7 @@ bool read_one(const Node& node, const Rule& rule, const Report& report, T& value
     const std::string range = describe(rule);
     report(node,
            fmt::format("'{}' is not {}{}", printable(node.text), wanted(value),
-                       range.empty() ? "" : " " + range),
+                       range.empty() ? "" : " (" + range + ")"),
            std::is_same_v<T, std::int64_t> ? integer_hint(node.text) : "");
     return false;
   }

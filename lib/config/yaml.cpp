@@ -157,14 +157,25 @@ class Builder : public YAML::EventHandler {
   }
 
   void add_member(Open& map, Node value) {
-    const std::string shown = printable(*map.key);
     if (*map.key == "<<") {
       problems_.add(map.key_place, "<<", "merge keys are not read", "use extends");
     } else if (map.node.find(*map.key) != nullptr) {
-      problems_.add(map.key_place, shown, "the key stands twice in this section");
+      problems_.add(map.key_place, path_of(map), "the key stands twice in this section");
     } else {
       map.node.set(*map.key, map.key_place, std::move(value));
     }
+  }
+
+  // The key that `map` is at, with the sections around it.
+  std::string path_of(const Open& map) const {
+    std::string path;
+    for (const Open& around : open_) {
+      if (&around != &map && around.key) path += *around.key + ".";
+      if (around.node.kind == Node::Kind::kList) {
+        path += fmt::format("{}.", around.node.items.size());
+      }
+    }
+    return printable(path + *map.key);
   }
 
   std::shared_ptr<const Source> source_;

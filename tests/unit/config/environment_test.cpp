@@ -1,0 +1,41 @@
+#include "config/environment.h"
+
+#include <cstdlib>
+
+#include "tests/catch.h"
+
+namespace llmops::config {
+
+TEST_CASE("only ${env:NAME} is special") {
+  ::setenv("LLMOPS_TEST_A", "1", 1);
+  ::setenv("LLMOPS_TEST_B", "", 1);
+  const Expansion both = expand_environment("${env:LLMOPS_TEST_A}-${env:LLMOPS_TEST_B}$x${y}");
+  CHECK(both.problem.empty());
+  CHECK(both.text == "1-$x${y}");
+  CHECK(both.names == std::vector<std::string>{"LLMOPS_TEST_A", "LLMOPS_TEST_B"});
+  CHECK(expand_environment("${env:LLMOPS TEST}").problem ==
+        "a reference to the environment is written ${env:NAME}");
+  CHECK_FALSE(expand_environment("${env:LLMOPS_TEST_A").problem.empty());
+  CHECK_FALSE(expand_environment("${env:1A}").problem.empty());
+}
+
+TEST_CASE("a value that looks like a reference is not expanded again") {
+  ::setenv("LLMOPS_TEST_A", "${env:HOME}", 1);
+  CHECK(expand_environment("${env:LLMOPS_TEST_A}").text == "${env:HOME}");
+}
+
+TEST_CASE("keys of known services are recognised, words are not") {
+  for (const char* key : {"sk-proj-abcdefghij0123456789", "hf_abcdefghijklmnopqrstuvwxyz012345",
+                          "token: ghp_abcdefghijklmnopqrstuvwxyz012345", "AKIA0123456789ABCDEF",
+                          "glpat-abcdefghij0123456789", "xoxb-1234567890-abcdefghij"}) {
+    INFO(key);
+    CHECK(looks_like_secret(key));
+  }
+  for (const char* word : {"sk-learn", "task-abcdefghij0123456789klm", "hf_model", "runs/ghp_x",
+                           "sk-a-long-name-made-of-many-words", ""}) {
+    INFO(word);
+    CHECK_FALSE(looks_like_secret(word));
+  }
+}
+
+}  // namespace llmops::config
