@@ -35,6 +35,11 @@ SplitPoint split_point(const recipe::Data& data, const Corpus& corpus, const Sca
   return split;
 }
 
+std::unique_ptr<text::Tokenizer> fixed_tokenizer(const recipe::Tokenizer& settings) {
+  if (settings.type == "file") return text::load_tokenizer(settings.path.value_or(""));
+  return settings.type == "byte" ? text::make_byte_tokenizer() : nullptr;
+}
+
 std::string learned_tokenizer_name(const recipe::Tokenizer& tokenizer, const recipe::Data& data,
                                    const std::vector<Scan>& scans,
                                    const std::vector<SplitPoint>& splits) {

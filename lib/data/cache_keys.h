@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,9 @@ std::vector<Corpus> find_corpora(const recipe::Data& data);
 
 // Where data.eval_split cuts a training source. Throws Error(kUsage) when a part would be empty.
 SplitPoint split_point(const recipe::Data& data, const Corpus& corpus, const Scan& scan);
+
+// The tokenizer that needs no text, or nullptr for one that is learned.
+std::unique_ptr<text::Tokenizer> fixed_tokenizer(const recipe::Tokenizer& settings);
 
 std::string learned_tokenizer_name(const recipe::Tokenizer& tokenizer, const recipe::Data& data,
                                    const std::vector<Scan>& scans,

@@ -49,8 +49,8 @@ class Dataset {
 std::unique_ptr<Dataset> prepare(const recipe::Recipe& recipe,
                                  const std::function<void(const PrepareProgress&)>& progress = {});
 
-// What the token cache already knows of a recipe's data (exact), else an estimate from a 1 %
-// sample; writes nothing.
+// An estimate of the size of a recipe's data from the first 1 % (64 KiB at least) of each source;
+// writes nothing.
 struct DataEstimate {
   bool exact = false;
   std::int64_t train_tokens = 0, eval_tokens = 0, vocab_size = 0;

@@ -18,14 +18,17 @@ namespace {
 // Passes documents on and, now and then, looks for stop requests and tells the progress.
 class Watcher : public DocumentSink {
  public:
-  Watcher(DocumentSink& sink, std::function<void()> look) : sink_(sink), look_(std::move(look)) {}
+  // look(bytes): of text passed on.
+  Watcher(DocumentSink& sink, std::function<void(std::int64_t)> look)
+      : sink_(sink), look_(std::move(look)) {}
 
   void text(std::string_view piece) override {
     sink_.text(piece);
+    bytes_ += static_cast<std::int64_t>(piece.size());
     if ((since_ += piece.size()) < kLookEvery) return;
     since_ = 0;
     throw_if_stop_requested("reading the data");
-    if (look_) look_();
+    look_(bytes_);
   }
   void end_document() override {
     sink_.end_document();
@@ -36,14 +39,14 @@ class Watcher : public DocumentSink {
  private:
   static constexpr std::size_t kLookEvery = std::size_t{1} << 20;
   DocumentSink& sink_;
-  std::function<void()> look_;
+  std::function<void(std::int64_t)> look_;
   std::size_t since_ = 0;
-  std::int64_t documents_ = 0;
+  std::int64_t documents_ = 0, bytes_ = 0;
 };
 
 void read_whole(InputFile& file, const std::string& path, DocumentSink& sink) {
   std::string block, pending;  // pending: bytes of a character that the block cuts
-  int line = 1;
+  std::int64_t line = 1;
   bool first = true, any = false;
   while (file.read(block)) {
     pending += block;
@@ -59,7 +62,7 @@ void read_whole(InputFile& file, const std::string& path, DocumentSink& sink) {
     }
     const std::string_view whole = std::string_view(pending).substr(0, end);
     check_utf8(whole, path, line);
-    line += static_cast<int>(std::count(whole.begin(), whole.end(), '\n'));
+    line += std::count(whole.begin(), whole.end(), '\n');
     any = any || !whole.empty();
     sink.text(whole);
     pending.erase(0, end);
@@ -141,10 +144,8 @@ Corpus find_corpus(const recipe::Source& source, std::string key) {
 void read_documents(const Corpus& corpus, DocumentSink& sink,
                     const std::function<void(std::int64_t)>& progress) {
   if (corpus.source.synth) {
-    std::int64_t made = 0;
-    Watcher watcher(sink, [&] {
-      if (progress) progress(made << 20);
-      ++made;
+    Watcher watcher(sink, [&](std::int64_t bytes) {
+      if (progress) progress(bytes);
     });
     synthesize(*corpus.source.synth, watcher);
     return;
@@ -153,7 +154,7 @@ void read_documents(const Corpus& corpus, DocumentSink& sink,
   for (const SourceFile& file : corpus.files) {
     throw_if_stop_requested("reading the data");
     InputFile input(file.path);
-    Watcher watcher(sink, [&] {
+    Watcher watcher(sink, [&](std::int64_t) {
       if (progress) progress(before + input.consumed());
     });
     read_file_into(file, corpus.source, input, watcher);

@@ -1,33 +1,12 @@
-#include "base/error.h"
 #include "base/hash.h"
 #include "data/dataset.h"
 #include "data/prepared.h"
+#include "data/token_memory.h"
 #include "data/tokenize.h"
 
 namespace llmops::data {
 
 namespace {
-
-// A source as tokens in memory.
-class TokenMemory : public TokenSink {
- public:
-  void append(std::span<const text::TokenId> ids) override {
-    tokens.insert(tokens.end(), ids.begin(), ids.end());
-  }
-  void add_bytes(std::int64_t count) override { bytes += count; }
-  void end_document() override {
-    starts.push_back(open_);
-    open_ = static_cast<std::int64_t>(tokens.size());
-  }
-  void begin_eval() override {}
-
-  std::vector<text::TokenId> tokens;
-  std::vector<std::int64_t> starts;
-  std::int64_t bytes = 0;
-
- private:
-  std::int64_t open_ = 0;
-};
 
 class EvalFile : public PreparedDataset {
  public:
@@ -37,9 +16,9 @@ class EvalFile : public PreparedDataset {
         memory_(std::move(memory)) {}
 
   std::string digest() const override {
-    const auto& tokens = memory_->tokens;
-    return sha256(
-        {reinterpret_cast<const char*>(tokens.data()), tokens.size() * sizeof(tokens[0])});
+    const TokenView tokens = memory_->view();
+    return sha256({static_cast<const char*>(tokens.data),
+                   static_cast<std::size_t>(tokens.size) * sizeof(text::TokenId)});
   }
 
  private:
@@ -57,11 +36,10 @@ std::unique_ptr<Dataset> open_eval_file(const std::string& path, const text::Tok
   tokenize(corpus, tokenizer, true, {}, *memory);
 
   Part part;
-  const auto tokens = static_cast<std::int64_t>(memory->tokens.size());
-  part.count = {path, static_cast<std::int64_t>(memory->starts.size()), memory->bytes, tokens, 0,
-                0};
-  part.tokens = {memory->tokens.data(), true, tokens};
-  part.starts = memory->starts;
+  part.tokens = memory->view();
+  part.starts = memory->starts();
+  const auto documents = static_cast<std::int64_t>(part.starts.size());
+  part.count = {path, documents, memory->bytes(), part.tokens.size, 0, 0};
   RowSettings settings;
   settings.length = max_seq_length;
   // The caller keeps the tokenizer alive.

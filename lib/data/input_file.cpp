@@ -17,7 +17,7 @@ namespace llmops::data {
 
 namespace {
 
-constexpr std::size_t kBlockBytes = std::size_t{1} << 20;
+constexpr std::size_t kBlockBytes = std::size_t{1} << 16;
 constexpr std::int64_t kMaxExpansion = 1000;
 constexpr std::int64_t kAlwaysAllowed = std::int64_t{64} << 20;
 

@@ -1,11 +1,11 @@
-#include <memory>
+#include "data/learn.h"
+
 #include <string_view>
-#include <vector>
 
 #include "base/process.h"
 #include "data/chunker.h"
+#include "data/memo.h"
 #include "data/ordered_pool.h"
-#include "data/tokenize.h"
 #include "text/bpe_trainer.h"
 #include "text/char_tokenizer.h"
 #include "text/unicode.h"
@@ -85,6 +85,15 @@ std::unique_ptr<text::Tokenizer> learn_bpe(const std::vector<LearnFrom>& sources
   }
   for (std::size_t i = 1; i < counts.size(); ++i) counts[0]->merge(*counts[i]);
   return text::train_bpe(*counts[0], vocab_size);
+}
+
+std::unique_ptr<text::Tokenizer> find_learned(const std::string& path) {
+  const auto memo = read_memo(path);
+  return memo ? text::read_tokenizer(*memo, path) : nullptr;
+}
+
+void save_learned(const std::string& path, const text::Tokenizer& tokenizer) {
+  write_memo(path, tokenizer.to_json());
 }
 
 }  // namespace llmops::data

@@ -10,19 +10,29 @@ namespace llmops::data {
 namespace {
 constexpr std::size_t kMaxLineBytes = std::size_t{1} << 30;
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+
+// Lines and columns beyond are shown as the last.
+int place_number(std::int64_t number) {
+  return static_cast<int>(std::min<std::int64_t>(number, 2'000'000'000));
+}
+
 }  // namespace
 
-void check_utf8(std::string_view text, const std::string& path, int line) {
+void check_utf8(std::string_view text, const std::string& path, std::int64_t line) {
   const auto bad = invalid_utf8(text);
   if (!bad) return;
   const auto before = text.substr(0, *bad);
-  line += static_cast<int>(std::count(before.begin(), before.end(), '\n'));
+  line += std::count(before.begin(), before.end(), '\n');
   const std::size_t column = *bad - (before.rfind('\n') + 1) + 1;
   const bool utf16 = line == 1 && column == 1 && text.size() > 1 &&
                      (text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF"));
   throw usage_error("invalid UTF-8: byte 0x{:02X}", static_cast<unsigned char>(text[*bad]))
-      .at(path, line, static_cast<int>(std::min<std::size_t>(column, 1'000'000'000)))
+      .at(path, place_number(line), place_number(static_cast<std::int64_t>(column)))
       .hint(utf16 ? "the file is UTF-16; convert it to UTF-8" : "convert the file to UTF-8");
+}
+
+int LineReader::number() const {
+  return place_number(number_);
 }
 
 bool LineReader::next(std::string_view& line) {
@@ -33,7 +43,7 @@ bool LineReader::next(std::string_view& line) {
     start_ = 0;
     searched = buffer_.size();
     if (buffer_.size() > kMaxLineBytes) {
-      throw usage_error("a line of more than 1 GiB").at(path_, number_ + 1);
+      throw usage_error("a line of more than 1 GiB").at(path_, place_number(number_ + 1));
     }
     at_end_ = !file_.read(block_);
     if (!at_end_) buffer_ += block_;

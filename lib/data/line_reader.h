@@ -16,7 +16,7 @@ class LineReader {
 
   // The next line without its end, valid until the next call; false after the last.
   bool next(std::string_view& line);
-  int number() const { return number_; }  // of the line that next() gave, from 1
+  int number() const;  // of the line that next() gave, from 1
 
  private:
   InputFile& file_;
@@ -24,10 +24,10 @@ class LineReader {
   std::string buffer_, block_;
   std::size_t start_ = 0;
   bool at_end_ = false;
-  int number_ = 0;
+  std::int64_t number_ = 0;
 };
 
 // Throws Error(kUsage) at file and line when the text is not UTF-8; `line` is that of its start.
-void check_utf8(std::string_view text, const std::string& path, int line);
+void check_utf8(std::string_view text, const std::string& path, std::int64_t line);
 
 }  // namespace llmops::data

@@ -1,13 +1,12 @@
 #include <algorithm>
-#include <cmath>
 
 #include "base/error.h"
 #include "base/file.h"
-#include "base/hash.h"
 #include "base/signal.h"
 #include "data/cache_keys.h"
 #include "data/dataset.h"
-#include "data/prepared.h"
+#include "data/dataset_builder.h"
+#include "data/learn.h"
 #include "data/scan.h"
 #include "data/tokenize.h"
 
@@ -51,15 +50,12 @@ class Preparation {
     lock();
     scan_all();
     tokenizer_ = find_tokenizer();
+    DatasetBuilder builder(recipe_, tokenizer_);
     Stage stage(progress_, "tokenizing", corpora_);
     for (std::size_t i = 0; i < corpora_.size(); ++i) {
-      add_parts(corpora_[i], open_cache(i, stage.next(corpora_[i])));
+      builder.add(corpora_[i], open_cache(i, stage.next(corpora_[i])));
     }
-    RowSettings settings{data_.max_seq_length, data_.packing, data_.overlength,
-                         data_.append_eos ? tokenizer_->bos() : std::nullopt,
-                         static_cast<std::uint64_t>(recipe_.seed)};
-    return std::make_unique<PreparedDataset>(tokenizer_, std::move(caches_), std::move(train_),
-                                             std::move(eval_), settings);
+    return builder.build();
   }
 
  private:
@@ -82,19 +78,12 @@ class Preparation {
 
   std::shared_ptr<const text::Tokenizer> find_tokenizer() {
     const recipe::Tokenizer& settings = recipe_.tokenizer;
-    if (settings.type == "file") return text::load_tokenizer(settings.path.value_or(""));
-    if (settings.type == "byte") return text::make_byte_tokenizer();
+    if (auto fixed = fixed_tokenizer(settings)) return fixed;
     const std::string path =
         join_path(data_.cache_dir, learned_tokenizer_name(settings, data_, scans_, splits_));
-    if (path_exists(path)) {
-      try {
-        return text::load_tokenizer(path);
-      } catch (const Error& error) {
-        if (error.code() != ExitCode::kDamaged) throw;  // damaged: learn it again
-      }
-    }
+    if (auto known = find_learned(path)) return known;
     std::shared_ptr<const text::Tokenizer> learned = learn(settings);
-    write_file_durably(path, learned->to_json().dump());
+    save_learned(path, *learned);
     return learned;
   }
 
@@ -113,38 +102,18 @@ class Preparation {
   }
 
   std::unique_ptr<TokenCache> open_cache(std::size_t i, const ByteProgress& progress) {
-    const SplitPoint& split = splits_[i];
     const std::string path =
         join_path(data_.cache_dir,
-                  token_cache_name(scans_[i], tokenizer_->digest(), data_.append_eos, split));
+                  token_cache_name(scans_[i], tokenizer_->digest(), data_.append_eos, splits_[i]));
     auto cache = TokenCache::open(path, tokenizer_->vocab_size());
     if (!cache) {
       TokenCacheWriter writer(path, tokenizer_->vocab_size());
-      tokenize(corpora_[i], *tokenizer_, data_.append_eos, split, writer, progress);
+      tokenize(corpora_[i], *tokenizer_, data_.append_eos, splits_[i], writer, progress);
       writer.finish();
       cache = TokenCache::open(path, tokenizer_->vocab_size());
-      if (!cache)
-        throw Error(ExitCode::kStorage, "the token cache was not written as it should be").at(path);
     }
+    if (!cache) throw Error(ExitCode::kStorage, "does not read back as written").at(path);
     return std::make_unique<TokenCache>(std::move(*cache));
-  }
-
-  void add_parts(const Corpus& corpus, std::unique_ptr<TokenCache> cache) {
-    const auto part = [&](const SplitCount& count, TokenView tokens,
-                          std::vector<std::int64_t> starts) {
-      return Part{{corpus.name, count.documents, count.bytes, count.tokens, 0, 0},
-                  corpus.source.weight,
-                  cache.get(),
-                  tokens,
-                  std::move(starts)};
-    };
-    const bool trains = caches_.size() < data_.train.size();
-    std::vector<Part>& parts = trains ? train_ : eval_;
-    parts.push_back(part(cache->train(), cache->train_tokens(), cache->train_starts()));
-    if (cache->eval().documents > 0) {
-      eval_.push_back(part(cache->eval(), cache->eval_tokens(), cache->eval_starts()));
-    }
-    caches_.push_back(std::move(cache));
   }
 
   const recipe::Recipe& recipe_;
@@ -155,8 +124,6 @@ class Preparation {
   std::vector<Scan> scans_;
   std::vector<SplitPoint> splits_;
   std::shared_ptr<const text::Tokenizer> tokenizer_;
-  std::vector<std::unique_ptr<TokenCache>> caches_;
-  std::vector<Part> train_, eval_;
 };
 
 }  // namespace

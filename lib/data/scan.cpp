@@ -1,9 +1,9 @@
 #include "data/scan.h"
 
-#include "base/error.h"
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/json.h"
+#include "data/memo.h"
 #include "data/synth.h"
 #include "text/unicode.h"
 
@@ -53,15 +53,10 @@ std::string memo_path(const Corpus& corpus, const std::string& cache_dir) {
 }  // namespace
 
 std::optional<Scan> find_scan(const Corpus& corpus, const std::string& cache_dir) {
-  const std::string path = memo_path(corpus, cache_dir);
-  if (!path_exists(path)) return std::nullopt;
-  try {
-    const Json memo = load_json(path);
-    return Scan{memo.at("digest").as_string(), memo.at("documents").as_int(),
-                memo.at("characters").as_int(), memo.at("bytes").as_int()};
-  } catch (const Error&) {
-    return std::nullopt;  // damaged: read the files again
-  }
+  const auto memo = read_memo(memo_path(corpus, cache_dir));
+  if (!memo) return std::nullopt;
+  return Scan{memo->at("digest").as_string(), memo->at("documents").as_int(),
+              memo->at("characters").as_int(), memo->at("bytes").as_int()};
 }
 
 Scan scan(const Corpus& corpus, const std::string& cache_dir, const ByteProgress& progress) {
@@ -70,12 +65,11 @@ Scan scan(const Corpus& corpus, const std::string& cache_dir, const ByteProgress
   read_documents(corpus, scanner, progress);
   const Scan found = scanner.finish();
   make_directories(cache_dir);
-  write_file_durably(memo_path(corpus, cache_dir), Json::object()
-                                                       .set("digest", found.digest)
-                                                       .set("documents", found.documents)
-                                                       .set("characters", found.characters)
-                                                       .set("bytes", found.bytes)
-                                                       .dump());
+  write_memo(memo_path(corpus, cache_dir), Json::object()
+                                               .set("digest", found.digest)
+                                               .set("documents", found.documents)
+                                               .set("characters", found.characters)
+                                               .set("bytes", found.bytes));
   return found;
 }
 

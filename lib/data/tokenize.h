@@ -2,9 +2,7 @@
 
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <optional>
-#include <vector>
 
 #include "data/documents.h"
 #include "data/token_cache.h"
@@ -23,16 +21,5 @@ struct SplitPoint {
 // Tokenizes a source with all cores.
 void tokenize(const Corpus& corpus, const text::Tokenizer& tokenizer, bool append_eos,
               const SplitPoint& split, TokenSink& sink, const ByteProgress& progress = {});
-
-// A source to learn a tokenizer from, and how much of it: its training part.
-struct LearnFrom {
-  const Corpus* corpus = nullptr;
-  SplitPoint split;
-  ByteProgress progress;
-};
-// The alphabet of the sources as a tokenizer; BPE trained on their text with all cores.
-std::unique_ptr<text::Tokenizer> learn_char(const std::vector<LearnFrom>& sources);
-std::unique_ptr<text::Tokenizer> learn_bpe(const std::vector<LearnFrom>& sources,
-                                           std::int64_t vocab_size);
 
 }  // namespace llmops::data

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "data/token_cache.h"
+
+namespace llmops::data {
+
+// A source as tokens in memory.
+class TokenMemory : public TokenSink {
+ public:
+  void append(std::span<const text::TokenId> ids) override {
+    tokens_.insert(tokens_.end(), ids.begin(), ids.end());
+  }
+  void add_bytes(std::int64_t count) override { bytes_ += count; }
+  void end_document() override {
+    starts_.push_back(open_);
+    open_ = static_cast<std::int64_t>(tokens_.size());
+  }
+  void begin_eval() override {}
+
+  TokenView view() const {
+    return {tokens_.data(), true, static_cast<std::int64_t>(tokens_.size())};
+  }
+  const std::vector<std::int64_t>& starts() const { return starts_; }
+  std::int64_t bytes() const { return bytes_; }
+
+ private:
+  std::vector<text::TokenId> tokens_;
+  std::vector<std::int64_t> starts_;
+  std::int64_t bytes_ = 0, open_ = 0;
+};
+
+}  // namespace llmops::data
