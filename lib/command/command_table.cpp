@@ -1,5 +1,9 @@
 #include "command/command.h"
+#include "command/eval_command.h"
+#include "command/generate_command.h"
 #include "command/recipe_command.h"
+#include "command/track_command.h"
+#include "command/train_command.h"
 
 // To add a command: write lib/command/NAME_command.{h,cpp} with `Command NAME_command();`, include
 // the header here, add one line to the table, and the .cpp to CMakeLists.txt.
@@ -7,7 +11,7 @@ namespace llmops::command {
 
 std::span<const Command> commands() {
   static const Command kTable[] = {
-      recipe_command(),
+      train_command(), eval_command(), generate_command(), track_command(), recipe_command(),
   };
   return kTable;
 }

@@ -1,5 +1,7 @@
 #include "command/dry_run.h"
 
+#include <fmt/format.h>
+
 #include "base/text.h"
 #include "engine/engine.h"
 

@@ -147,7 +147,7 @@ ExitCode evaluate(Options& options, const Invocation& invocation) {
     const double value = values.at(gate.metric);
     if (!gate.holds(value)) {
       return close(ExitCode::kGateFailed,
-                   fmt::format("expected {}; it is {}", gate.text, format_double(value)));
+                   fmt::format("expected {}; it is {}", gate.text(), format_double(value)));
     }
   }
   return close(ExitCode::kOk, "");

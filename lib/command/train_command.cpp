@@ -16,7 +16,6 @@
 #include "command/train_resume.h"
 #include "command/train_setup.h"
 #include "engine/engine.h"
-#include "record/hardware.h"
 #include "record/run_recorder.h"
 #include "store/locate.h"
 
@@ -37,7 +36,7 @@ record::RunStart describe(const TrainOptions& options, const TrainSetup& setup,
                             equals == std::string::npos ? "" : tag.substr(equals + 1));
   }
   start.arguments = invocation.arguments;
-  start.recipe_path = options.recipe;
+  start.recipe_path = options.recipe.recipe;
   start.recipe_given = setup.loaded.given;
   start.recipe_resolved = setup.loaded.resolved;
   start.params = setup.loaded.params;
@@ -174,17 +173,14 @@ void add_shorthand(CLI::App& app, TrainOptions& options, const char* name, const
   app.add_option_function<std::string>(
       name,
       [&options, key](const std::string& value) {
-        options.overrides.push_back(std::string(key) + "=" + value);
+        options.recipe.overrides.push_back(std::string(key) + "=" + value);
       },
       help);
 }
 
 Action define(CLI::App& app, const Invocation& invocation) {
   auto options = std::make_shared<TrainOptions>();
-  app.add_option("RECIPE", options->recipe, "Recipe file, or the name of a shipped recipe")
-      ->required();
-  app.add_option("KEY=VALUE", options->overrides, "Settings that override the recipe's");
-  app.add_option("--set", options->overrides, "One override, key=value")->take_all();
+  add_recipe_arguments(app, options->recipe);
   app.add_flag("--dry-run", options->dry_run, "Print the plan and every error; write nothing");
   app.add_option("--resume", options->resume, "never, auto, or a checkpoint folder");
   app.add_option("--allow-change", options->allow_change,

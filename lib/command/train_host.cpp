@@ -1,5 +1,7 @@
 #include "command/train_host.h"
 
+#include <fmt/format.h>
+
 #include "base/signal.h"
 #include "base/text.h"
 #include "eval/loss.h"

@@ -36,10 +36,9 @@ std::string digest_of(const std::map<std::string, std::string>& parts) {
 }  // namespace
 
 recipe::LoadedRecipe load_checked(const TrainOptions& options) {
-  recipe::LoadedRecipe loaded = recipe::load_recipe(options.recipe, options.overrides);
-  if (!loaded.problems.empty()) {
-    throw Error(ExitCode::kUsage, join(loaded.problems.lines(), "\n"));
-  }
+  recipe::LoadedRecipe loaded =
+      recipe::load_recipe(options.recipe.recipe, options.recipe.overrides);
+  loaded.require_sound();
   return loaded;
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "arch/transformer_config.h"
+#include "command/arguments.h"
 #include "command/progress.h"
 #include "data/dataset.h"
 #include "plan/plan.h"
@@ -14,8 +15,7 @@
 namespace llmops::command {
 
 struct TrainOptions {
-  std::string recipe;
-  std::vector<std::string> overrides;  // "key=value", bare and from --set
+  RecipeArguments recipe;
   bool dry_run = false, quiet = false, json = false, no_record = false, profile = false;
   std::string resume = "never";  // never | auto | a checkpoint folder
   std::vector<std::string> allow_change;

@@ -67,7 +67,8 @@ struct TrainJob {
   const data::Dataset* dataset = nullptr;
   std::string output_dir;                  // holds checkpoint-N folders and `latest`
   std::optional<std::string> resume_from;  // checkpoint folder
-  Json identity;                           // digests to store with each checkpoint
+  Json identity;                           // stored with each checkpoint, as is run_id
+  std::string run_id;
   bool profile = false;
   std::string trace_path;  // Chrome trace, with profile
 };

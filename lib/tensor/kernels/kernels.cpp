@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "tensor/kernels/aten/aten.h"
+#include "tensor/kernels/cpu/cpu.h"
 
 namespace llmops::tensor {
 
@@ -36,11 +37,31 @@ const Kernels& aten_kernels() {
 }
 
 const Kernels& cpu_kernels() {
-  return aten_kernels();
-}
-
-const char* cpu_isa() {
-  return "generic";
+  static constexpr Kernels kTable = {
+      .name = "cpu",
+      .embed = cpu::embed,
+      .embed_backward = cpu::embed_backward,
+      .add_norm = cpu::add_norm,
+      .norm_backward = cpu::norm_backward,
+      .rope = cpu::rope,
+      .attention = cpu::attention,
+      .attention_backward = cpu::attention_backward,
+      .linear = cpu::linear,
+      .linear_activation = cpu::linear_activation,
+      .activation = cpu::activation,
+      .activation_backward = cpu::activation_backward,
+      .linear_backward_input = cpu::linear_backward_input,
+      .linear_backward_weight = cpu::linear_backward_weight,
+      .dropout = cpu::dropout,
+      .cross_entropy = cpu::cross_entropy,
+      .cross_entropy_loss = cpu::cross_entropy_loss,
+      .norm_squared = cpu::norm_squared,
+      .adamw = cpu::adamw,
+      .ema = cpu::ema,
+      .add = cpu::add,
+      .to_bfloat16 = cpu::to_bfloat16,
+  };
+  return kTable;
 }
 
 const Kernels& kernels_for(const at::Device& device) {

@@ -97,7 +97,7 @@ Tensor Activations::*shared_member(const std::string& name) {
 }
 
 void copy_ids(Tensor& to, const std::vector<std::int32_t>& from, std::int64_t first) {
-  const Tensor host = at::from_blob(const_cast<std::int32_t*>(from.data()) + first, {to.numel()},
+  const Tensor host = at::from_blob(const_cast<std::int32_t*>(from.data()) + first, to.sizes(),
                                     at::TensorOptions().dtype(at::kInt));
   to.copy_(host);
 }
@@ -126,7 +126,7 @@ Activations::Activations(const arch::TransformerConfig& config,
       this->*shared = memory.take(buffer);
     }
   }
-  segment_storage_ = segments;
+  segment_storage_ = segments.view({rows, length});
   if (rope_cos.defined()) fill_rope(rope_cos, rope_sin, config.rope_theta, config.head_dim);
 }
 

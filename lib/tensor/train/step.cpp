@@ -94,14 +94,18 @@ void TrainStep::accumulate(const data::Batch& batch, double scale, std::uint64_t
   if (failure) std::rethrow_exception(failure);
 }
 
-StepValues TrainStep::update(double learning_rate) {
+void TrainStep::reduce() {
   const at::NoGradGuard no_grad;
-  loss_.zero_();
   for (std::size_t i = 0; i < shards_.size(); ++i) {
     loss_.add_(shards_[i].loss);
     shards_[i].loss.zero_();
     if (i > 0) kernels_.add(gradients_[0], gradients_[i], true);
   }
+}
+
+StepValues TrainStep::update(double learning_rate) {
+  const at::NoGradGuard no_grad;
+  reduce();
   kernels_.norm_squared(gradients_[0], norm_squared_);
   adamw_.learning_rate = learning_rate;
   kernels_.adamw(adamw_, weights_.flat(), gradients_[0], m_, v_, norm_squared_, loss_, updates_,
@@ -113,6 +117,7 @@ StepValues TrainStep::update(double learning_rate) {
   values.loss_sum = loss_.item<double>();
   values.grad_norm = std::sqrt(norm_squared_.item<double>());
   values.applied = std::isfinite(values.loss_sum) && std::isfinite(values.grad_norm);
+  loss_.zero_();
   return values;
 }
 
@@ -120,6 +125,7 @@ void TrainStep::reset() {
   const at::NoGradGuard no_grad;
   for (Tensor& gradients : gradients_) gradients.zero_();
   for (Shard& shard : shards_) shard.loss.zero_();
+  loss_.zero_();
   m_.zero_();
   v_.zero_();
   updates_.zero_();

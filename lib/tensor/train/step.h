@@ -31,6 +31,8 @@ class TrainStep {
   // and keys dropout.
   void accumulate(const data::Batch& batch, double scale, std::uint64_t seed,
                   std::uint64_t micro_batch);
+  // Sums the shards' gradients and losses. update() does it; on its own it is for looking at them.
+  void reduce();
   // Clips, updates the weights unless loss or gradients are not finite, averages, clears.
   StepValues update(double learning_rate);
 

@@ -1,0 +1,133 @@
+#include <ATen/ops/mm.h>
+
+#include "tensor/kernels/aten/aten.h"
+#include "tensor/kernels/cpu/cpu.h"
+#include "tensor/kernels/cpu/tensors.h"
+
+namespace llmops::tensor::cpu {
+namespace {
+
+// oneDNN has the kernels for the tile registers; its bfloat16 result of dy^T x is then added in
+// float.
+bool by_onednn(const Tensor& x) {
+  return isa() == Isa::kAmx && x.scalar_type() == at::kBFloat16;
+}
+
+ActivationCall activation_call(const Tensor& pre, arch::Activation kind, bool gated,
+                               const Tensor& out) {
+  LLMOPS_CHECK(pre.numel() == out.numel() * (gated ? 2 : 1));
+  LLMOPS_CHECK(pre.scalar_type() == out.scalar_type());
+  ActivationCall call{.gated = gated,
+                      .rows = out.numel() / out.size(-1),
+                      .size = out.size(-1),
+                      .pre = act(pre),
+                      .out = act(out)};
+  switch (kind) {
+    case arch::Activation::kGeluTanh:
+      call.kind = ActivationKind::kGeluTanh;
+      break;
+    case arch::Activation::kGelu:
+      call.kind = ActivationKind::kGelu;
+      break;
+    case arch::Activation::kSilu:
+      call.kind = ActivationKind::kSilu;
+      break;
+  }
+  return call;
+}
+
+// y = x w^T + bias.
+GemmCall forward_call(const Tensor& x, const Tensor& w, const Tensor& bias, const Tensor& y) {
+  const Index inputs = w.size(1), outputs = w.size(0);
+  const Index rows = x.numel() / inputs;
+  LLMOPS_CHECK(x.size(-1) == inputs && y.numel() == rows * outputs);
+  LLMOPS_CHECK(x.scalar_type() == w.scalar_type() && x.scalar_type() == y.scalar_type());
+  return {.m = rows,
+          .n = outputs,
+          .k = inputs,
+          .a = act(x),
+          .b = act(w),
+          .c = act(y),
+          .a_row = inputs,
+          .a_k = 1,
+          .b_k = 1,
+          .b_column = inputs,
+          .bias = floats_or_null(bias)};
+}
+
+}  // namespace
+
+void linear(const Tensor& x, const Tensor& w, const Tensor& bias, Tensor& y) {
+  if (by_onednn(x)) return aten::linear(x, w, bias, y);
+  raw().gemm(forward_call(x, w, bias, y));
+}
+
+void linear_activation(const Tensor& x, const Tensor& w, const Tensor& bias, arch::Activation kind,
+                       bool gated, Tensor& pre, Tensor& out) {
+  if (by_onednn(x)) {
+    aten::linear(x, w, bias, pre);
+    return activation(pre, kind, gated, out);
+  }
+  GemmCall call = forward_call(x, w, bias, pre);
+  const ActivationCall after = activation_call(pre, kind, gated, out);
+  call.context = &after;
+  call.rows_done = [](const void* context, Index begin, Index end) {
+    raw().activation_rows(*static_cast<const ActivationCall*>(context), begin, end);
+  };
+  raw().gemm(call);
+}
+
+void activation(const Tensor& pre, arch::Activation kind, bool gated, Tensor& out) {
+  raw().activation(activation_call(pre, kind, gated, out));
+}
+
+void activation_backward(const Tensor& pre, const Tensor& dout, arch::Activation kind, bool gated,
+                         Tensor& dpre) {
+  ActivationCall call = activation_call(pre, kind, gated, dout);
+  LLMOPS_CHECK(dpre.numel() == pre.numel() && dpre.scalar_type() == pre.scalar_type());
+  call.dpre = act(dpre);
+  raw().activation_backward(call);
+}
+
+void linear_backward_input(const Tensor& dy, const Tensor& w, Tensor& dx, bool accumulate) {
+  if (by_onednn(dy)) return aten::linear_backward_input(dy, w, dx, accumulate);
+  const Index inputs = w.size(1), outputs = w.size(0);
+  const Index rows = dy.numel() / outputs;
+  LLMOPS_CHECK(dx.numel() == rows * inputs);
+  LLMOPS_CHECK(dy.scalar_type() == w.scalar_type() && dy.scalar_type() == dx.scalar_type());
+  raw().gemm({.m = rows,
+              .n = inputs,
+              .k = outputs,
+              .a = act(dy),
+              .b = act(w),
+              .c = act(dx),
+              .a_row = outputs,
+              .a_k = 1,
+              .b_k = inputs,
+              .b_column = 1,
+              .accumulate = accumulate});
+}
+
+void linear_backward_weight(const Tensor& dy, const Tensor& x, Tensor& dw, Tensor& dbias) {
+  const Index inputs = dw.size(1), outputs = dw.size(0);
+  const Index rows = dy.numel() / outputs;
+  LLMOPS_CHECK(x.numel() == rows * inputs && dy.scalar_type() == x.scalar_type());
+  if (by_onednn(dy)) {
+    dw.add_(at::mm(dy.t(), x));
+  } else {
+    raw().gemm({.m = outputs,
+                .n = inputs,
+                .k = rows,
+                .a = act(dy),
+                .b = act(x),
+                .c = {floats(dw), false},
+                .a_row = 1,
+                .a_k = outputs,
+                .b_k = inputs,
+                .b_column = 1,
+                .accumulate = true});
+  }
+  if (dbias.defined()) raw().column_sums(act(dy), rows, outputs, floats(dbias));
+}
+
+}  // namespace llmops::tensor::cpu
