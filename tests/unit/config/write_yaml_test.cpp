@@ -57,8 +57,8 @@ TEST_CASE("the place of every value stands in one column") {
   const Parsed parsed = parse_sample("parts:\n- path: a\n  weight: 2\n");
   const std::string text = write_yaml_with_origins(fields_of(parsed.sample), parsed.origins);
   INFO(text);
-  CHECK(text.find("    - path: a         # f.yaml:2:9\n"
-                  "      weight: 2       # f.yaml:3:11\n"
+  CHECK(text.find("  - path: a         # f.yaml:2:9\n"
+                  "    weight: 2       # f.yaml:3:11\n"
                   "steps: null         # default\n") != std::string::npos);
 }
 
