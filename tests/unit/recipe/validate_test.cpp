@@ -1,0 +1,174 @@
+#include "tests/catch.h"
+#include "tests/unit/recipe/sound.h"
+
+namespace llmops::recipe {
+
+namespace {
+
+using Lines = std::vector<std::string>;
+
+// "KEY: MESSAGE" of what is wrong once `change` was made to a sound recipe.
+template <typename Change>
+Lines after(Change change) {
+  Recipe recipe = sound_recipe();
+  change(recipe);
+  Lines lines;
+  for (const Problem& problem : validate(recipe))
+    lines.push_back(problem.key + ": " + problem.message);
+  return lines;
+}
+
+}  // namespace
+
+TEST_CASE("a sound recipe has no problem") {
+  CHECK(after([](Recipe&) {}) == Lines{});
+}
+
+TEST_CASE("a source is one of path and synth") {
+  CHECK(after([](Recipe& r) { r.data.train.clear(); }) ==
+        Lines{"data.train: give at least one source of text"});
+  CHECK(after([](Recipe& r) { r.data.train[0].path.clear(); }) ==
+        Lines{"data.train.0: give path or synth"});
+  CHECK(after([](Recipe& r) { r.data.train[0].synth.emplace(); }) ==
+        Lines{"data.train.0: give either path or synth, not both"});
+  CHECK(after([](Recipe& r) { r.data.eval.emplace_back(); }) ==
+        Lines{"data.eval.0: give path or synth"});
+  CHECK(after([](Recipe& r) {
+          r.data.train[0].format = "jsonl";
+          r.data.train[0].document = "line";
+        }) == Lines{"data.train.0.document: has a meaning for txt only, format is jsonl"});
+}
+
+TEST_CASE("data is split once and packed in a way that makes sense") {
+  CHECK(after([](Recipe& r) {
+          r.data.eval.emplace_back().path = "b.txt";
+          r.data.eval_split = 0.1;
+        }) == Lines{"data.eval_split: give either data.eval or data.eval_split, not both"});
+  CHECK(
+      after([](Recipe& r) { r.data.overlength = "drop"; }) ==
+      Lines{"data.overlength: 'drop' needs packing: documents; in a stream, documents run on into "
+            "the next sequence"});
+  CHECK(after([](Recipe& r) {
+          r.data.overlength = "drop";
+          r.data.packing = "documents";
+        }) == Lines{});
+}
+
+TEST_CASE("a tokenizer of type file has a path, others have none") {
+  CHECK(after([](Recipe& r) { r.tokenizer.type = "file"; }) ==
+        Lines{"tokenizer.path: type: file needs a path"});
+  CHECK(after([](Recipe& r) { r.tokenizer.path = "t"; }) ==
+        Lines{"tokenizer.path: is read for type: file only, type is byte"});
+  CHECK(after([](Recipe& r) {
+          r.tokenizer.type = "bpe";
+          r.model.config.vocab_size = 1000;
+        }) ==
+        Lines{"model.config.vocab_size: 1000 rows are too few for tokenizer.vocab_size 4096"});
+  CHECK(after([](Recipe& r) { r.model.config.vocab_size = 100; }) ==
+        Lines{"model.config.vocab_size: 100 rows are too few for the 256 bytes"});
+}
+
+TEST_CASE("the sizes of the model fit each other") {
+  CHECK(after([](Recipe& r) { r.model.config.num_attention_heads = 3; }) ==
+        Lines{"model.config.num_attention_heads: hidden_size 128 is not divisible by 3"});
+  CHECK(after([](Recipe& r) { r.model.config.max_position_embeddings = 100; }) ==
+        Lines{"model.config.max_position_embeddings: 100 is below data.max_seq_length 256"});
+  CHECK(after([](Recipe& r) { r.model.config.num_key_value_heads = 2; }) ==
+        Lines{"model.config: gpt2 has no grouped key-value heads"});
+  CHECK(after([](Recipe& r) {
+          r.model.arch = "llama";
+          r.model.config.num_key_value_heads = 3;
+        }) ==
+        Lines{"model.config: num_attention_heads 4 is not divisible by num_key_value_heads 3"});
+  CHECK(after([](Recipe& r) {
+          r.model.arch = "mistral";
+          r.model.config.num_key_value_heads = 2;
+          r.model.config.sliding_window = 64;
+        }) == Lines{});
+}
+
+TEST_CASE("the batch is given once and divides") {
+  CHECK(after([](Recipe& r) {
+          r.train.global_batch_size = 16;
+          r.train.gradient_accumulation_steps = 2;
+        }) == Lines{"train.gradient_accumulation_steps: give either global_batch_size or "
+                    "gradient_accumulation_steps, not both"});
+  CHECK(after([](Recipe& r) { r.train.global_batch_size = 12; }) ==
+        Lines{"train.global_batch_size: 12 is not a multiple of micro_batch_size 8"});
+  CHECK(after([](Recipe& r) { r.train.global_batch_size = 4; }) ==
+        Lines{"train.global_batch_size: 4 is not a multiple of micro_batch_size 8"});
+}
+
+TEST_CASE("accumulation follows from either key") {
+  Train train;
+  CHECK(accumulation_steps(train) == 1);
+  train.gradient_accumulation_steps = 3;
+  CHECK(accumulation_steps(train) == 3);
+  train.gradient_accumulation_steps.reset();
+  train.global_batch_size = 32;
+  CHECK(accumulation_steps(train) == 4);
+}
+
+TEST_CASE("the end of the training is given once") {
+  CHECK(after([](Recipe& r) { r.train.max_steps.reset(); }) ==
+        Lines{
+            "train: give one of max_steps, epochs, max_tokens or max_time",
+        });
+  CHECK(after([](Recipe& r) { r.train.epochs = 1; }) ==
+        Lines{"train: give only one of max_steps, epochs and max_tokens"});
+  CHECK(after([](Recipe& r) { r.train.max_time = config::Duration{60}; }) == Lines{});
+  CHECK(after([](Recipe& r) {
+          r.train.max_steps.reset();
+          r.train.max_time = config::Duration{60};
+          r.lr_scheduler.warmup_ratio = 0.1;
+        }) == Lines{"lr_scheduler.name: 'cosine' needs max_steps, epochs or max_tokens: with "
+                    "max_time alone the last step is not known",
+                    "lr_scheduler.warmup_ratio: needs max_steps, epochs or max_tokens"});
+  CHECK(after([](Recipe& r) {
+          r.train.max_steps.reset();
+          r.train.max_time = config::Duration{60};
+          r.lr_scheduler.name = "constant";
+        }) == Lines{});
+}
+
+TEST_CASE("the schedule and the optimizer are complete") {
+  CHECK(after([](Recipe& r) {
+          r.lr_scheduler.warmup_steps = 5;
+          r.lr_scheduler.warmup_ratio = 0.1;
+        }) ==
+        Lines{"lr_scheduler.warmup_ratio: give either warmup_steps or warmup_ratio, not both"});
+  CHECK(after([](Recipe& r) {
+          r.lr_scheduler.name = "wsd";
+          r.lr_scheduler.warmup_ratio = 0.5;
+          r.lr_scheduler.decay_ratio = 0.6;
+        }) == Lines{"lr_scheduler.decay_ratio: warmup_ratio and decay_ratio are together above 1"});
+  CHECK(after([](Recipe& r) { r.optimizer.betas = {0.9}; }) ==
+        Lines{"optimizer.betas: expected two numbers, found 1"});
+}
+
+TEST_CASE("evaluation needs something to evaluate") {
+  CHECK(after([](Recipe& r) { r.eval.eval_steps = 5; }) ==
+        Lines{"eval.eval_steps: needs data.eval or data.eval_split"});
+  CHECK(after([](Recipe& r) { r.eval.at_start = true; }) ==
+        Lines{"eval.at_start: needs data.eval or data.eval_split"});
+  CHECK(after([](Recipe& r) {
+          r.data.eval_split = 0.1;
+          r.eval.early_stopping_patience = 2;
+        }) == Lines{"eval.early_stopping_patience: needs eval.eval_steps and data.eval or "
+                    "data.eval_split"});
+}
+
+TEST_CASE("samples, tags and expectations are well formed") {
+  CHECK(after([](Recipe& r) { r.generate.every_steps = 5; }) ==
+        Lines{"generate.every_steps: needs generate.count"});
+  CHECK(after([](Recipe& r) {
+          r.logging.tags = {"a=b", "c"};
+        }) == Lines{"logging.tags: 'c' is not KEY=VALUE"});
+  CHECK(
+      after([](Recipe& r) {
+        r.expect = {"eval/loss <= 2", "loss"};
+      }) ==
+      Lines{"expect: 'loss' is no expectation; write METRIC OP NUMBER, as in 'eval/loss <= 1.9'"});
+}
+
+}  // namespace llmops::recipe
