@@ -44,10 +44,13 @@ Run run_of(Store& store, const Statement& row) {
   run.attempts = row.integer(12);
   run.output_dir = row.text(13);
   run.identity = row.text(14);
-  if (run.status == RunStatus::kRunning && has_ended(store, run)) {
+  if (run.status != RunStatus::kRunning) return run;
+  if (has_ended(store, run)) {
     run.status = RunStatus::kCrashed;
     run.reason = "the process ended without closing the run";
     run.ended_ms = run.heartbeat_ms;
+  } else {
+    run.elapsed_ms += std::max<std::int64_t>(0, wall_clock_ms() - run.heartbeat_ms);
   }
   return run;
 }
@@ -190,18 +193,35 @@ std::vector<Run> find_by_prefix(Store& store, std::string_view prefix, std::int6
   return runs;
 }
 
-std::string short_id(Store& store, const std::string& uid) {
+std::vector<std::string> short_ids(Store& store, const std::vector<Run>& runs) {
   Statement neighbours = store.database().prepare(
       "SELECT (SELECT max(uid) FROM run WHERE uid < ?1), (SELECT min(uid) FROM run WHERE uid > "
       "?1)");
-  neighbours.bind(uid).step();
-  std::size_t length = 8;
-  for (const int column : {0, 1}) {
-    const std::string other = neighbours.text(column);
-    const auto [end, _] = std::mismatch(uid.begin(), uid.end(), other.begin(), other.end());
-    length = std::max(length, static_cast<std::size_t>(end - uid.begin()) + 1);
+  std::vector<std::string> ids;
+  for (const Run& run : runs) {
+    neighbours.bind(run.uid).step();
+    std::size_t length = 8;
+    for (const int column : {0, 1}) {
+      const std::string other = neighbours.text(column);
+      const auto end = std::ranges::mismatch(run.uid, other).in1;
+      length = std::max(length, static_cast<std::size_t>(end - run.uid.begin()) + 1);
+    }
+    ids.push_back(run.uid.substr(0, length));
   }
-  return uid.substr(0, length);
+  return ids;
+}
+
+std::vector<std::optional<double>> last_values(Store& store, const std::vector<Run>& runs,
+                                               std::string_view metric) {
+  Statement row = store.database().prepare(
+      "SELECT last FROM series WHERE run_id = ? AND n > 0 AND key_id = "
+      "(SELECT id FROM key WHERE name = ?)");
+  std::vector<std::optional<double>> values;
+  for (const Run& run : runs) {
+    row.bind(run.row, metric);
+    values.push_back(row.step() ? std::optional(row.real(0)) : std::nullopt);
+  }
+  return values;
 }
 
 std::optional<Attempt> find_attempt(Store& store, std::int64_t run, std::int64_t number) {
@@ -241,13 +261,20 @@ std::vector<std::pair<std::string, std::string>> list_digests(Store& store, std:
 }
 
 std::vector<Event> list_events(Store& store, std::int64_t run) {
+  std::int64_t none = 0;
+  return read_new_events(store, run, none);
+}
+
+std::vector<Event> read_new_events(Store& store, std::int64_t run, std::int64_t& event) {
   std::vector<Event> events;
   Statement rows = store.database().prepare(
-      "SELECT attempt, time_ms, step, level, code, text FROM event WHERE run_id = ? ORDER BY id");
-  rows.bind(run);
+      "SELECT id, attempt, time_ms, step, level, code, text FROM event WHERE run_id = ? AND id > ? "
+      "ORDER BY id");
+  rows.bind(run, event);
   while (rows.step()) {
-    events.push_back({rows.integer(0), rows.integer(1), rows.integer(2), rows.text(3), rows.text(4),
-                      rows.text(5)});
+    event = rows.integer(0);
+    events.push_back({rows.integer(1), rows.integer(2), rows.integer(3), rows.text(4), rows.text(5),
+                      rows.text(6)});
   }
   return events;
 }

@@ -35,8 +35,11 @@ std::optional<Run> find_run(Store& store, std::string_view uid);
 std::optional<Run> find_best(Store& store, std::string_view metric, bool lowest);
 // Runs whose id begins with `prefix`; at most `limit`, oldest first.
 std::vector<Run> find_by_prefix(Store& store, std::string_view prefix, std::int64_t limit);
-// The shortest beginning of an id that no other run shares, at least 8 characters.
-std::string short_id(Store& store, const std::string& uid);
+// For each run the shortest beginning of its id that no other run shares, at least 8 characters.
+std::vector<std::string> short_ids(Store& store, const std::vector<Run>& runs);
+// For each run the last value of a metric; nothing where it has none.
+std::vector<std::optional<double>> last_values(Store& store, const std::vector<Run>& runs,
+                                               std::string_view metric);
 
 std::optional<Attempt> find_attempt(Store& store, std::int64_t run, std::int64_t number);
 std::vector<Attempt> list_attempts(Store& store, std::int64_t run);
@@ -44,6 +47,8 @@ std::vector<std::pair<std::string, Json>> list_params(Store& store, std::int64_t
 std::vector<std::pair<std::string, std::string>> list_tags(Store& store, std::int64_t run);
 std::vector<std::pair<std::string, std::string>> list_digests(Store& store, std::int64_t run);
 std::vector<Event> list_events(Store& store, std::int64_t run);
+// The events after `event` (0 = all), to follow a run as it grows; moves `event` on.
+std::vector<Event> read_new_events(Store& store, std::int64_t run, std::int64_t& event);
 // Without those that a later attempt has made again.
 std::vector<Sample> list_samples(Store& store, std::int64_t run);
 std::vector<Artifact> list_artifacts(Store& store, std::int64_t run);

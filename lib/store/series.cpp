@@ -106,6 +106,13 @@ std::vector<NamedPoint> read_new_points(Store& store, std::int64_t run, std::int
   return named;
 }
 
+std::int64_t chunk_before_last(Store& store, std::int64_t run, std::int64_t count) {
+  Statement row = store.database().prepare(
+      "SELECT chunk.id FROM chunk JOIN series ON series.id = series_id WHERE run_id = ? "
+      "ORDER BY chunk.id DESC LIMIT 1 OFFSET ?");
+  return row.bind(run, count).step() ? row.integer(0) : 0;
+}
+
 void summarize_again(Store& store, std::int64_t run) {
   const auto limits = visible_steps(store, run);
   Statement update = store.database().prepare(kUpdateSummary);

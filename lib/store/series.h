@@ -37,6 +37,8 @@ struct NamedPoint {
   Point point;
 };
 std::vector<NamedPoint> read_new_points(Store& store, std::int64_t run, std::int64_t& chunk);
+// The chunk after which the last `count` chunks of a run come.
+std::int64_t chunk_before_last(Store& store, std::int64_t run, std::int64_t count);
 
 // Makes the summaries of a run anew from the points that show. Within a transaction.
 void summarize_again(Store& store, std::int64_t run);

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <string_view>
+
+#include "store/query.h"
+#include "store/store.h"
+
+namespace llmops::track {
+
+// The run that an argument names:
+//   01K5Z3N8        the beginning of an id, at least 4 characters
+//   my-run          a name
+//   @last  @last~2  the newest, the second before it
+//   @best:-eval/loss  @best:eval/accuracy    lowest, highest value that a metric ever had
+// Throws Error(kNotFound) for none, with a near name, and Error(kUsage) for several, with their
+// ids.
+store::Run resolve_run(store::Store& store, std::string_view argument);
+
+}  // namespace llmops::track
