@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "recipe/expect.h"
+#include "track/plot.h"
 
 namespace llmops::command {
 
@@ -26,6 +27,13 @@ std::vector<std::string> failed_expectations(const recipe::Recipe& recipe,
 void print_ending(const Invocation& invocation, const TrainSetup& setup, const TrainHost& host,
                   const engine::TrainResult& result, const std::string& run_id) {
   std::FILE* err = invocation.err;
+  if (host.losses().size() > 2) {
+    track::PlotOptions options;
+    options.width = 72;
+    options.height = 10;
+    options.color = invocation.color(err);
+    fmt::print(err, "\n{}\n", track::braille_plot({{"train/loss", host.losses()}}, options));
+  }
   fmt::print(err, "{} steps, {} tokens in {}\n", result.step,
              format_count(static_cast<double>(result.total_tokens)),
              format_seconds(result.seconds));
