@@ -34,19 +34,8 @@ void print_help(std::FILE* out) {
              "\nOptions of every command:\n  -h, --help          Help of a command\n"
              "  --store PATH        {}\n  --no-color          Plain text, also on a terminal\n"
              "\nOptions without a command:\n"
-             "  --version           Version of this program\n"
-             "  --exit-codes        What the exit codes mean\n",
+             "  --version           Version of this program\n",
              kStoreHelp);
-}
-
-// docs/exit-codes.md.
-void print_exit_codes(std::FILE* out) {
-  fmt::print(out,
-             "# Exit codes\n\n<!-- Made by `llmops --exit-codes`; do not edit. -->\n\n"
-             "| code | name | meaning |\n|---|---|---|\n");
-  for (const ExitCodeInfo& info : exit_codes()) {
-    fmt::print(out, "| {} | {} | {} |\n", static_cast<int>(info.code), info.name, info.meaning);
-  }
 }
 
 const Command& find_command(std::string_view name) {
@@ -105,7 +94,7 @@ Error describe(const CLI::ParseError& problem, const CLI::App& app) {
 // Options that may stand before the command as well as after it.
 struct Leading {
   int command_at = 1;
-  bool help = false, version = false, exit_codes = false;
+  bool help = false, version = false;
 };
 
 Leading read_leading(const std::vector<std::string>& arguments, Invocation& invocation) {
@@ -117,8 +106,6 @@ Leading read_leading(const std::vector<std::string>& arguments, Invocation& invo
       leading.help = true;
     } else if (word == "--version") {
       leading.version = true;
-    } else if (word == "--exit-codes") {
-      leading.exit_codes = true;
     } else if (word == "--no-color") {
       invocation.no_color = true;
     } else if (word.starts_with("--store=")) {
@@ -128,8 +115,7 @@ Leading read_leading(const std::vector<std::string>& arguments, Invocation& invo
     } else if (word == "--store") {
       throw usage_error("--store needs a path");
     } else {
-      const std::vector<std::string> known{"--help", "--version", "--exit-codes", "--store",
-                                           "--no-color"};
+      const std::vector<std::string> known{"--help", "--version", "--store", "--no-color"};
       const auto near = nearest(word, known);
       throw usage_error("unknown option '{}'", word)
           .hint(near ? "did you mean " + *near + "?" : "see llmops --help");
@@ -163,10 +149,6 @@ ExitCode dispatch(Invocation& invocation) {
   const Leading leading = read_leading(invocation.arguments, invocation);
   if (leading.version) {
     fmt::print(invocation.out, "llmops {}\n", version());
-    return ExitCode::kOk;
-  }
-  if (leading.exit_codes) {
-    print_exit_codes(invocation.out);
     return ExitCode::kOk;
   }
   const auto at = static_cast<std::size_t>(leading.command_at);

@@ -203,6 +203,7 @@ std::string describe(const Rule& rule) {
   }
   if (rule.low && rule.high) {
     const std::string low = format_double(*rule.low), high = format_double(*rule.high);
+    if (low == high) return low;
     if (!rule.open_low && !rule.open_high) return fmt::format("between {} and {}", low, high);
     return fmt::format("{} {} and {} {}", rule.open_low ? "above" : "at least", low,
                        rule.open_high ? "below" : "at most", high);

@@ -11,6 +11,8 @@ namespace llmops::data {
 
 namespace {
 
+constexpr double kMostRows = 1e12;
+
 void reset(Batch& batch, std::int64_t rows, std::int64_t length) {
   const auto size = static_cast<std::size_t>(rows * length);
   batch.rows = rows;
@@ -61,6 +63,10 @@ class TrainBatches : public BatchSource {
       : sets_(std::move(sets)), shape_(shape), seed_(seed), token_bytes_(token_bytes) {
     for (const RowSet& set : sets_) {
       const auto pass = static_cast<double>(set.rows->count());
+      if (set.weight * pass > kMostRows) {
+        throw usage_error("a weight of {} makes more than {} rows per epoch", set.weight,
+                          kMostRows);
+      }
       const auto rows = std::max<std::int64_t>(1, std::llround(set.weight * pass));
       row_end_.push_back((row_end_.empty() ? 0 : row_end_.back()) + rows);
       tokens_ +=

@@ -65,6 +65,10 @@ class Preparation {
     while (!(lock_ = FileLock::acquire(path, 200))) {
       throw_if_stop_requested("waiting for another process that prepares data");
     }
+    // What a killed process was writing; nobody else writes now.
+    for (const std::string& name : list_directory(data_.cache_dir)) {
+      if (name.find(".tmp") != std::string::npos) remove_all(join_path(data_.cache_dir, name));
+    }
   }
 
   void scan_all() {

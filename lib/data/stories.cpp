@@ -18,9 +18,10 @@ using Words = std::span<const std::string_view>;
 constexpr std::string_view kOnce[] = {"One day", "One morning", "One evening", "Last summer",
                                       "On Sunday"};
 constexpr std::string_view kLater[] = {"At noon", "After lunch", "That night", "The next day"};
-constexpr std::string_view kName[] = {"Anna",  "Ben",   "Clara", "David", "Emma", "Felix",
-                                      "Grace", "Henry", "Ivy",   "Jack",  "Lily", "Max",
-                                      "Nora",  "Oscar", "Ruby",  "Tom"};
+// The first half is "she", the second "he".
+constexpr std::string_view kName[] = {"Anna", "Clara", "Emma",  "Grace", "Ivy",   "Lily",
+                                      "Nora", "Ruby",  "Ben",   "David", "Felix", "Henry",
+                                      "Jack", "Max",   "Oscar", "Tom"};
 constexpr std::string_view kShe[] = {"She", "He"};
 constexpr std::string_view kFound[] = {"found", "saw",    "lost",    "hid",
                                        "made",  "bought", "painted", "dropped"};
@@ -46,22 +47,23 @@ struct Slot {
   std::string_view name;
   Words words;
 };
-constexpr Slot kSlots[] = {{"once", kOnce},     {"later", kLater}, {"name", kName},
-                           {"she", kShe},       {"found", kFound}, {"showed", kShowed},
-                           {"wanted", kWanted}, {"carry", kCarry}, {"walked", kWalked},
-                           {"happy", kHappy},   {"liked", kLiked}, {"kept", kKept},
-                           {"look", kLook},     {"thing", kThing}, {"near", kNear},
-                           {"wide", kWide},     {"place", kPlace}};
+constexpr Slot kSlots[] = {{"once", kOnce},     {"later", kLater},   {"name", kName},
+                           {"hero", kName},     {"she", kShe},       {"found", kFound},
+                           {"showed", kShowed}, {"wanted", kWanted}, {"carry", kCarry},
+                           {"walked", kWalked}, {"happy", kHappy},   {"liked", kLiked},
+                           {"kept", kKept},     {"look", kLook},     {"thing", kThing},
+                           {"near", kNear},     {"wide", kWide},     {"place", kPlace}};
 
-// The first shape opens a story and the last one closes it.
+// The first shape opens a story and the last one closes it. The hero stays the same in a story, and
+// is who "she" or "he" means.
 constexpr std::string_view kShapes[] = {
-    "{once} {name} {found} a {look} {thing} {near} the {wide} {place}.",
+    "{once} {hero} {found} a {look} {thing} {near} the {wide} {place}.",
     "{she} {showed} the {look} {thing} to {name} {near} the {place}.",
     "{name} {wanted} to {carry} the {thing} to the {wide} {place}.",
-    "Then {name} and {name} {walked} {near} the {wide} {place}.",
+    "Then {hero} and {name} {walked} {near} the {wide} {place}.",
     "{later} the {look} {thing} was {near} the {wide} {place}.",
     "{she} felt {happy} because {name} {liked} the {look} {thing}.",
-    "In the end {name} {kept} the {thing} and {name} {kept} the {thing}."};
+    "In the end {hero} {kept} the {thing} and {name} {kept} the {thing}."};
 
 Words words_of(std::string_view slot) {
   for (const Slot& candidate : kSlots) {
@@ -79,15 +81,22 @@ std::string_view take_slot(std::string_view& shape) {
   return slot;
 }
 
-std::string make_sentence(std::string_view shape, Random& random) {
+std::string make_sentence(std::string_view shape, std::size_t hero, Random& random) {
   std::string sentence;
   while (!shape.empty()) {
-    if (shape[0] == '{') {
-      const Words words = words_of(take_slot(shape));
-      sentence += words[random.below(words.size())];
-    } else {
+    if (shape[0] != '{') {
       sentence += shape[0];
       shape.remove_prefix(1);
+      continue;
+    }
+    const std::string_view slot = take_slot(shape);
+    const Words words = words_of(slot);
+    if (slot == "hero") {
+      sentence += words[hero];
+    } else if (slot == "she") {
+      sentence += words[hero < std::size(kName) / 2 ? 0 : 1];
+    } else {
+      sentence += words[random.below(words.size())];
     }
   }
   return sentence;
@@ -110,11 +119,12 @@ bool matches(std::string_view shape, std::string_view sentence) {
 
 std::string make_story(Random& random) {
   constexpr std::size_t kMiddle = std::size(kShapes) - 2;
-  std::string story = make_sentence(kShapes[0], random);
+  const std::size_t hero = random.below(std::size(kName));
+  std::string story = make_sentence(kShapes[0], hero, random);
   for (std::uint64_t left = 2 + random.below(3); left > 0; --left) {
-    story += ' ' + make_sentence(kShapes[1 + random.below(kMiddle)], random);
+    story += ' ' + make_sentence(kShapes[1 + random.below(kMiddle)], hero, random);
   }
-  return story + ' ' + make_sentence(kShapes[kMiddle + 1], random) + '\n';
+  return story + ' ' + make_sentence(kShapes[kMiddle + 1], hero, random) + '\n';
 }
 
 bool stories_parse(std::string_view sentence) {

@@ -2,10 +2,12 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 
 #include "base/error.h"
+#include "base/signal.h"
 
 namespace llmops::data {
 
@@ -66,6 +68,18 @@ bool starts_ascend(std::span<const std::byte> table, const Footer& footer) {
   return true;
 }
 
+std::string digest_of(std::span<const std::byte> bytes) {
+  constexpr std::size_t kSlice = std::size_t{64} << 20;
+  Sha256 hash;
+  while (!bytes.empty()) {
+    throw_if_stop_requested("checking the token cache");
+    const std::size_t size = std::min(kSlice, bytes.size());
+    hash.update(bytes.first(size));
+    bytes = bytes.subspan(size);
+  }
+  return hash.finish();
+}
+
 template <typename Word>
 std::int64_t largest(const Word* words, std::int64_t count) {
   Word most = 0;
@@ -112,9 +126,7 @@ std::optional<TokenCache> TokenCache::open(const std::string& path, std::int64_t
   const auto footer = read_footer(bytes);
   if (!footer) return std::nullopt;
 
-  Sha256 hash;
-  hash.update(bytes.first(bytes.size() - sizeof(Footer)));
-  cache.digest_ = hash.finish();
+  cache.digest_ = digest_of(bytes.first(bytes.size() - sizeof(Footer)));
   if (cache.digest_ != std::string_view(footer->digest.data(), footer->digest.size())) {
     return std::nullopt;
   }

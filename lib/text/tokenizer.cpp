@@ -28,13 +28,29 @@ class PlainEncoder : public Encoder {
   const Tokenizer& tokenizer_;
 };
 
-// Length of the character that `lead` begins, 1 when it begins none.
-std::size_t expected_length(char lead) {
-  const auto byte = static_cast<unsigned char>(lead);
-  return byte >= 0xF0 ? 4 : byte >= 0xE0 ? 3 : byte >= 0xC2 ? 2 : 1;
+constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
+
+// How many bytes at the start could begin a character, at least 1: what one U+FFFD stands for
+// (Unicode 16, section 3.9, "substitution of maximal subparts").
+std::size_t beginning_of_character(std::string_view text) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned lead = byte(0);
+  if (lead < 0xC2 || lead > 0xF4) return 1;
+  const std::size_t length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
+  const unsigned low = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
+  const unsigned high = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
+  if (text.size() < 2 || byte(1) < low || byte(1) > high) return 1;
+  std::size_t count = 2;
+  while (count < length && count < text.size() && (byte(count) & 0xC0) == 0x80) ++count;
+  return count;
 }
 
-constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
+bool may_go_on(std::string_view text) {
+  const auto lead = static_cast<unsigned char>(text[0]);
+  const std::size_t length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
+  return lead >= 0xC2 && lead <= 0xF4 && text.size() < length &&
+         beginning_of_character(text) == text.size();
+}
 
 }  // namespace
 
@@ -45,27 +61,22 @@ std::unique_ptr<Encoder> Tokenizer::make_encoder() const {
 std::string StreamDecoder::push(TokenId id) {
   waiting_ += tokenizer_.bytes(id);
   std::string ready;
-  std::size_t pos = 0;
-  while (pos < waiting_.size()) {
-    const CodePoint point = decode_utf8(waiting_, pos);
-    if (point.value != kInvalidCodePoint) {
-      ready.append(waiting_, pos, point.length);
-    } else if (waiting_.size() - pos < expected_length(waiting_[pos])) {
-      break;  // the rest may still come
-    } else {
-      ready += kReplacement;
-    }
-    pos += point.length;
+  std::string_view rest = waiting_;
+  while (!rest.empty() && !may_go_on(rest)) {
+    const CodePoint point = decode_utf8(rest, 0);
+    const bool valid = point.value != kInvalidCodePoint;
+    const std::size_t length = valid ? point.length : beginning_of_character(rest);
+    ready += valid ? rest.substr(0, length) : kReplacement;
+    rest.remove_prefix(length);
   }
-  waiting_.erase(0, pos);
+  waiting_.erase(0, waiting_.size() - rest.size());
   return ready;
 }
 
 std::string StreamDecoder::finish() {
-  std::string rest;
-  for (std::size_t i = 0; i < waiting_.size(); ++i) rest += kReplacement;
+  const bool any = !waiting_.empty();
   waiting_.clear();
-  return rest;
+  return std::string(any ? kReplacement : "");
 }
 
 }  // namespace llmops::text
