@@ -1,3 +1,5 @@
 #include "command/run.h"
 
-int main(int argc, char** argv) { return llmops::command::run(argc, argv); }
+int main(int argc, char** argv) {
+  return llmops::command::run(argc, argv);
+}

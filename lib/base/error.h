@@ -1,10 +1,10 @@
 #pragma once
 
+#include <fmt/format.h>
+
 #include <exception>
 #include <string>
 #include <string_view>
-
-#include <fmt/format.h>
 
 #include "base/exit_code.h"
 
@@ -62,9 +62,9 @@ namespace detail {
 }  // namespace llmops
 
 // A broken invariant is a bug: throws Error(kFailed) that says so, with file and line.
-#define LLMOPS_CHECK(condition, ...)                                              \
-  do {                                                                            \
-    if (!(condition)) [[unlikely]]                                                \
-      ::llmops::detail::check_failed(#condition, __FILE__, __LINE__,              \
-                                     std::string_view{__VA_ARGS__});              \
+#define LLMOPS_CHECK(condition, ...)                                 \
+  do {                                                               \
+    if (!(condition)) [[unlikely]]                                   \
+      ::llmops::detail::check_failed(#condition, __FILE__, __LINE__, \
+                                     std::string_view{__VA_ARGS__}); \
   } while (false)

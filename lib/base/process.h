@@ -30,8 +30,8 @@ struct MemoryStatus {
   std::uint64_t available_bytes = 0;  // MemAvailable, bounded by what the cgroup has left
 };
 MemoryStatus memory_status();
-std::uint64_t resident_anonymous_bytes();       // RssAnon of this process
-std::uint64_t peak_resident_bytes();            // VmHWM
-int available_cores();                          // affinity mask and cgroup quota, at least 1
+std::uint64_t resident_anonymous_bytes();  // RssAnon of this process
+std::uint64_t peak_resident_bytes();       // VmHWM
+int available_cores();                     // affinity mask and cgroup quota, at least 1
 
 }  // namespace llmops

@@ -32,9 +32,9 @@ class Random {
 
   std::uint32_t next_u32();
   std::uint64_t next_u64();
-  double uniform();                             // [0, 1), 53 bits
-  std::uint64_t below(std::uint64_t bound);     // [0, bound), unbiased
-  double normal();                              // Box-Muller
+  double uniform();                          // [0, 1), 53 bits
+  std::uint64_t below(std::uint64_t bound);  // [0, bound), unbiased
+  double normal();                           // Box-Muller
 
  private:
   std::uint64_t key_, high_, counter_ = 0;

@@ -13,9 +13,9 @@ namespace llmops {
 void install_signal_handlers();
 
 bool stop_requested();
-ExitCode stop_exit_code();           // 129, 130 or 143
+ExitCode stop_exit_code();            // 129, 130 or 143
 std::string_view stop_signal_name();  // "SIGTERM"
-bool take_save_request();            // true once per SIGUSR1
+bool take_save_request();             // true once per SIGUSR1
 
 // Throws Error(stop_exit_code()) when a stop was requested: for work that has nothing to save.
 void throw_if_stop_requested(std::string_view doing);

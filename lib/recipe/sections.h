@@ -15,9 +15,9 @@ struct ModelShape {
   std::int64_t hidden_size = 128;
   std::int64_t num_hidden_layers = 4;
   std::int64_t num_attention_heads = 4;
-  std::optional<std::int64_t> num_key_value_heads;      // default: num_attention_heads
-  std::optional<std::int64_t> head_dim;                 // default: hidden_size / num_attention_heads
-  std::optional<std::int64_t> intermediate_size;        // default: 4 C (gpt2), 8/3 C to a multiple of 64
+  std::optional<std::int64_t> num_key_value_heads;  // default: num_attention_heads
+  std::optional<std::int64_t> head_dim;             // default: hidden_size / num_attention_heads
+  std::optional<std::int64_t> intermediate_size;  // default: 4 C (gpt2), 8/3 C to a multiple of 64
   std::optional<std::int64_t> max_position_embeddings;  // default: data.max_seq_length
   std::optional<std::int64_t> vocab_size;               // default: the tokenizer's
   std::optional<bool> tie_word_embeddings;              // default: true (gpt2), false
@@ -40,38 +40,39 @@ struct Model {
 };
 
 struct Tokenizer {
-  std::string type = "byte";         // char | byte | bpe | file
-  std::int64_t vocab_size = 4096;    // bpe: size to train to, special tokens included
-  std::optional<std::string> path;   // type file: tokenizer.json or its folder
+  std::string type = "byte";        // char | byte | bpe | file
+  std::int64_t vocab_size = 4096;   // bpe: size to train to, special tokens included
+  std::optional<std::string> path;  // type file: tokenizer.json or its folder
   void fields(config::Visitor& v);
 };
 
 // Text made by a seeded generator instead of read from files.
 struct Synth {
-  std::string kind = "stories";   // stories | arithmetic | copy | recall
+  std::string kind = "stories";  // stories | arithmetic | copy | recall
   std::int64_t documents = 1000;
   std::int64_t seed = 1;
   void fields(config::Visitor& v);
 };
 
 struct Source {
-  std::string path;                   // file, folder or glob; txt, jsonl, csv, also .gz and .zst
-  std::string format = "auto";        // auto | txt | jsonl | csv
-  std::string field = "text";         // jsonl and csv: where the text stands
-  std::string document = "auto";      // txt: file | line | paragraph (blank lines) | auto = file
-  double weight = 1.0;                // epochs of this source per epoch of the whole
-  std::optional<Synth> synth;         // instead of path
+  std::string path;               // file, folder or glob; txt, jsonl, csv, also .gz and .zst
+  std::string format = "auto";    // auto | txt | jsonl | csv
+  std::string field = "text";     // jsonl and csv: where the text stands
+  std::string document = "auto";  // txt: file | line | paragraph (blank lines) | auto = file
+  double weight = 1.0;            // epochs of this source per epoch of the whole
+  std::optional<Synth> synth;     // instead of path
   void fields(config::Visitor& v);
 };
 
 struct Data {
   std::vector<Source> train;
   std::vector<Source> eval;
-  double eval_split = 0.0;            // tail of the training text, when eval is empty
+  double eval_split = 0.0;  // tail of the training text, when eval is empty
   std::int64_t max_seq_length = 256;
-  std::string packing = "stream";     // stream | documents
-  std::string overlength = "split";   // documents longer than max_seq_length: split | truncate | drop | error
-  bool append_eos = true;             // a document ends with the tokenizer's end token, if it has one
+  std::string packing = "stream";  // stream | documents
+  std::string overlength =
+      "split";             // documents longer than max_seq_length: split | truncate | drop | error
+  bool append_eos = true;  // a document ends with the tokenizer's end token, if it has one
   std::string cache_dir = ".llmops/cache";
   void fields(config::Visitor& v);
 };
@@ -84,12 +85,12 @@ struct Train {
   std::optional<double> epochs;
   std::optional<std::int64_t> max_tokens;
   std::optional<config::Duration> max_time;
-  double max_grad_norm = 1.0;                               // 0 = no clipping
-  std::string precision = "auto";                           // auto | fp32 | bf16-mixed
-  std::string gradient_checkpointing = "off";               // off | selective | full
-  std::int64_t threads = 0;                                 // 0 = all cores of the affinity mask
-  std::string device = "auto";                              // auto = cpu unless cuda works | cpu | cuda
-  double ema_decay = 0.0;                                   // 0 = no average of weights
+  double max_grad_norm = 1.0;                  // 0 = no clipping
+  std::string precision = "auto";              // auto | fp32 | bf16-mixed
+  std::string gradient_checkpointing = "off";  // off | selective | full
+  std::int64_t threads = 0;                    // 0 = all cores of the affinity mask
+  std::string device = "auto";                 // auto = cpu unless cuda works | cpu | cuda
+  double ema_decay = 0.0;                      // 0 = no average of weights
   void fields(config::Visitor& v);
 };
 
@@ -103,26 +104,26 @@ struct Optimizer {
 };
 
 struct LrScheduler {
-  std::string name = "cosine";          // constant | linear | cosine | wsd
+  std::string name = "cosine";  // constant | linear | cosine | wsd
   std::optional<std::int64_t> warmup_steps;
-  std::optional<double> warmup_ratio;   // of all steps; exactly one of the two, else no warmup
+  std::optional<double> warmup_ratio;  // of all steps; exactly one of the two, else no warmup
   double min_lr_ratio = 0.1;
-  double decay_ratio = 0.2;             // wsd: share of all steps that decays
+  double decay_ratio = 0.2;  // wsd: share of all steps that decays
   void fields(config::Visitor& v);
 };
 
 struct Checkpoint {
-  std::int64_t save_steps = 500;        // 0 = only at the end
+  std::int64_t save_steps = 500;  // 0 = only at the end
   std::int64_t keep_last = 2;
   std::int64_t keep_best = 1;
-  std::string metric = "eval/loss";     // lower is better
+  std::string metric = "eval/loss";  // lower is better
   void fields(config::Visitor& v);
 };
 
 struct Eval {
-  std::int64_t eval_steps = 0;          // 0 = no evaluation between start and end
+  std::int64_t eval_steps = 0;              // 0 = no evaluation between start and end
   std::optional<std::int64_t> max_batches;  // default: the whole eval set
-  std::int64_t batch_size = 0;          // 0 = train.micro_batch_size
+  std::int64_t batch_size = 0;              // 0 = train.micro_batch_size
   bool at_start = false;
   bool at_end = true;
   std::int64_t early_stopping_patience = 0;  // evaluations without improvement; 0 = never
@@ -130,10 +131,10 @@ struct Eval {
   void fields(config::Visitor& v);
 };
 
-struct Generate {  // samples while training
-  std::int64_t every_steps = 0;         // 0 = only at the end when count > 0
+struct Generate {                // samples while training
+  std::int64_t every_steps = 0;  // 0 = only at the end when count > 0
   std::int64_t count = 0;
-  std::vector<std::string> prompts;     // default: the empty prompt
+  std::vector<std::string> prompts;  // default: the empty prompt
   std::int64_t max_tokens = 200;
   double temperature = 0.8;
   std::int64_t top_k = 0;
@@ -143,10 +144,10 @@ struct Generate {  // samples while training
 
 // What the guard does about values that should not be.
 struct Guard {
-  double spike_zscore = 8.0;            // robust z of the loss over the window; 0 = off
-  std::int64_t window = 128;            // steps; active once a quarter is filled
-  std::int64_t patience = 3;            // bad steps in a row before rolling back
-  std::int64_t max_rollbacks = 3;       // then exit 7
+  double spike_zscore = 8.0;       // robust z of the loss over the window; 0 = off
+  std::int64_t window = 128;       // steps; active once a quarter is filled
+  std::int64_t patience = 3;       // bad steps in a row before rolling back
+  std::int64_t max_rollbacks = 3;  // then exit 7
   void fields(config::Visitor& v);
 };
 
@@ -155,7 +156,7 @@ struct Logging {
   std::int64_t system_metrics_seconds = 10;  // 0 = off
   std::optional<std::string> run_name;
   std::string experiment = "default";
-  std::vector<std::string> tags;             // "key=value"
+  std::vector<std::string> tags;  // "key=value"
   void fields(config::Visitor& v);
 };
 
