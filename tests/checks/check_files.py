@@ -17,12 +17,14 @@ GENERATED = set()
 
 
 def is_listed(source):
-    """Named by the nearest CMakeLists.txt at or above its folder."""
+    """Named by the nearest CMakeLists.txt at or above its folder: by its path, or by its stem in a
+    list that makes variants of one source."""
     for folder in source.parents:
         lists = folder / "CMakeLists.txt"
         if lists.exists():
-            name = source.relative_to(folder).as_posix()
-            return re.search(rf"(?<![\w./-]){re.escape(name)}(?![\w.])", lists.read_text()) is not None
+            path = re.escape(source.relative_to(folder).as_posix())
+            names = rf"(?<![\w./-])({path}|{re.escape(source.stem)})(?![\w.])"
+            return re.search(names, lists.read_text()) is not None
     return False
 
 
