@@ -16,11 +16,12 @@ namespace {
 Profiler* active = nullptr;
 
 // Every kernel of the table with its name; the index is the kernel's number here.
-#define LLMOPS_KERNELS(X)                                                                          \
-  X(embed)                                                                                         \
-  X(embed_backward) X(add_norm) X(norm_backward) X(rope) X(attention) X(attention_backward)        \
-      X(linear) X(linear_activation) X(activation) X(activation_backward) X(linear_backward_input) \
-          X(linear_backward_weight) X(dropout) X(cross_entropy) X(cross_entropy_loss)              \
+#define LLMOPS_KERNELS(X)                                                                \
+  X(embed)                                                                               \
+  X(embed_backward)                                                                      \
+  X(add_norm) X(norm_backward) X(rope) X(attention) X(attention_backward) X(linear)      \
+      X(linear_activation) X(activation) X(activation_backward) X(linear_backward_input) \
+          X(linear_backward_weight) X(dropout) X(cross_entropy) X(cross_entropy_loss)    \
               X(norm_squared) X(adamw) X(ema) X(add) X(to_bfloat16)
 
 enum Number : std::size_t {

@@ -75,6 +75,7 @@ void TrainStep::run_shard(Shard& shard, const data::Batch& batch, float scale, s
 
 void TrainStep::accumulate(const data::Batch& batch, double scale, std::uint64_t seed,
                            std::uint64_t micro_batch) {
+  LLMOPS_CHECK(batch.rows == plan_.micro_batch && batch.length == plan_.length);
   const float factor = static_cast<float>(scale);
   if (shards_.size() == 1) {
     run_shard(shards_[0], batch, factor, seed, micro_batch);

@@ -93,7 +93,6 @@ void TrainLoop::start() {
   step_.reset();
 }
 
-
 TrainResult TrainLoop::run(TrainHost& host) {
   host_ = &host;
   started_ = monotonic_seconds();

@@ -5,7 +5,7 @@
 #include "tensor/kernels/dropout_mask.h"
 
 // The CPU kernels on plain pointers: one table per instruction set, the same sources compiled for
-// each. bindings.cpp checks the tensors and calls them; kernels.h says what they promise.
+// each. The files of cpu.h check the tensors and call them; kernels.h says what they promise.
 namespace llmops::tensor::cpu {
 
 using Index = std::int64_t;
@@ -59,7 +59,7 @@ struct AttentionCall {
   const std::int32_t* segment_start = nullptr;
   Act out;
   float* lse = nullptr;
-  Act dout, dqkv;  // backward only
+  Act dout{}, dqkv{};  // backward only
 };
 
 enum class ActivationKind { kGeluTanh, kGelu, kSilu };
@@ -70,7 +70,7 @@ struct ActivationCall {
   ActivationKind kind = ActivationKind::kGeluTanh;
   bool gated = false;
   Index rows = 0, size = 0;
-  Act pre, out, dpre;
+  Act pre, out, dpre{};
 };
 
 struct AdamWCall {

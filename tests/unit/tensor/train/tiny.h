@@ -80,8 +80,8 @@ inline data::Batch chain_batch(std::int64_t rows, std::int64_t length, std::uint
   Random random(seed, RandomStream::kSynthetic, 1);
   for (std::size_t i = 0; i < batch.inputs.size(); ++i) {
     if (i % static_cast<std::size_t>(length) > 0) batch.inputs[i] = batch.targets[i - 1];
-    batch.targets[i] = static_cast<std::int32_t>(
-        random.uniform() < 0.7 ? (3 * batch.inputs[i] + 1) % 29 : random.below(29));
+    batch.targets[i] = random.uniform() < 0.7 ? (3 * batch.inputs[i] + 1) % 29
+                                              : static_cast<std::int32_t>(random.below(29));
   }
   batch.supervised_tokens = rows * length;
   return batch;
