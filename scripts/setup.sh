@@ -2,7 +2,7 @@
 # Installs what llmops is built from: Debian or Ubuntu packages, and libtorch into .deps.
 #   scripts/setup.sh            enough to build, test and train on a CPU
 #   scripts/setup.sh --cuda     also the CUDA libraries that torch needs on a GPU (about 3 GB)
-#   scripts/setup.sh --peers    also a Python environment for tests and benchmarks against peers
+#   scripts/setup.sh --peers    these and a Python environment for tests and benchmarks against peers
 # May be run again at any time, after an interruption too; without a network when all is there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -121,9 +121,6 @@ install_peers() {
   say "peers: making $venv"
   "$python" -m venv "$venv"
   "$venv/bin/pip" install --quiet --disable-pip-version-check -r scripts/peers.txt >&2
-  # Importing torch's GPU build opens these three as well, also on a CPU.
-  "$venv/bin/pip" install --quiet --disable-pip-version-check --no-deps \
-    nvidia-cufile nvidia-cusparselt-cu13 nvidia-nvshmem-cu13 >&2
   if [[ $minor == 3.11 ]]; then
     echo "$deps" >"$venv/lib/python3.11/site-packages/libtorch.pth"
   else
@@ -137,6 +134,7 @@ install_peers() {
 
 install_packages
 install_libtorch
-((!cuda)) || install_cuda
+# Python's torch opens the CUDA libraries when it is imported, also where there is no GPU.
+((!cuda && !peers)) || install_cuda
 ((!peers)) || install_peers
 say "done"
