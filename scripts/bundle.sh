@@ -27,14 +27,14 @@ cmake --install "$build" --prefix "$out" --strip >/dev/null
 cmake --install "$build" --prefix "$out" --strip --component gpu_tests >/dev/null
 
 # Names of the shared libraries that the machine or torch brings.
-readonly foreign='^(linux-vdso|ld-linux|libc|libm|libdl|librt|libpthread|libutil|libresolv|libgomp|libtorch|libc10|libcud|libcupti|libnv)'
+readonly foreign='^(linux-vdso|ld-linux-x86-64|lib(c|m|dl|rt|pthread|util|resolv|gomp|torch_?[a-z_]*|c10_?[a-z]*|cud[a-z]+|cupti|nv[a-zA-Z]+))\.so'
 
 # The libraries a file needs, with their paths: "NAME PATH" per line.
 needed() { ldd "$1" | awk '$2 == "=>" && $3 ~ /^\// { print $1, $3 }'; }
 
 for file in "$out"/bin/* "$out"/lib/*.so "$out"/tests/*; do
   needed "$file" | while read -r name path; do
-    [[ $name =~ ${foreign}[-_.a-z0-9]*\.so || -e $out/lib/$name ]] && continue
+    [[ $name =~ $foreign || -e $out/lib/$name ]] && continue
     install -m 644 "$(realpath "$path")" "$out/lib/$name"
     strip --strip-unneeded "$out/lib/$name"
   done
@@ -44,7 +44,7 @@ done
 # has one, asks for it first. Make sure that this holds for each.
 for file in "$out"/bin/* "$out"/lib/libllmops*.so "$out"/tests/*; do
   needed "$file" | while read -r name path; do
-    [[ $name =~ ${foreign}[-_.a-z0-9]*\.so || $path == "$out"/* ]] ||
+    [[ $name =~ $foreign || $path == "$out"/* ]] ||
       fail "$(basename "$file") would take $path from the machine"
   done
 done
