@@ -103,6 +103,8 @@ ExitCode copy(const CopyOptions& options, const Invocation& invocation) {
   const std::string path = is_directory(options.destination)
                                ? join_path(options.destination, options.name + ".yaml")
                                : options.destination;
+  const std::string folder = parent_path(path);
+  if (!is_directory(folder)) throw usage_error("no such folder: {}", folder);
   if (path_exists(path)) throw usage_error("{} exists", path).hint("name another file");
   FileWriter file(path);
   file.write(shipped->text);

@@ -66,6 +66,11 @@ Error describe(const CLI::ParseError& problem, const CLI::App& app) {
   name = name.substr(std::min(name.size(), name.find(' ') + 1));  // without "llmops"
   const std::string see = fmt::format("see llmops {} --help", name);
   const std::vector<std::string> extras = app.remaining(true);
+  std::vector<std::string> verbs;
+  for (const CLI::App* verb : command.get_subcommands({})) verbs.push_back(verb->get_name());
+  if (extras.empty() && !verbs.empty()) {
+    return usage_error("{}: name one of {}", name, join(verbs, ", "));
+  }
   if (extras.empty()) {
     std::string text = problem.what();
     for (char& c : text) c = c == '\n' ? ' ' : c;
@@ -79,7 +84,7 @@ Error describe(const CLI::ParseError& problem, const CLI::App& app) {
         known.push_back("--" + option_name);
     }
   } else {
-    for (const CLI::App* verb : command.get_subcommands({})) known.push_back(verb->get_name());
+    known = verbs;
   }
   const std::string given = extras[0].substr(0, extras[0].find('='));
   const auto near = nearest(given, known);

@@ -42,12 +42,13 @@ std::vector<std::string> metric_names(store::Store& store, const std::vector<sto
   return names;
 }
 
-// The losses, else whatever comes first that is not of the system.
-std::vector<std::string> default_metrics(const std::vector<std::string>& names) {
+// The losses of one run, one loss of several; else whatever comes first that is not of the system.
+std::vector<std::string> default_metrics(const std::vector<std::string>& names, bool one_run) {
   std::vector<std::string> chosen;
   for (const char* loss : {"train/loss", "eval/loss"}) {
     if (std::ranges::find(names, loss) != names.end()) chosen.emplace_back(loss);
   }
+  if (!chosen.empty() && !one_run) chosen.resize(1);
   if (!chosen.empty()) return chosen;
   for (const std::string& name : names) {
     if (!name.starts_with("sys/")) return {name};
@@ -91,7 +92,7 @@ ExitCode plot(PlotOptions options, const Invocation& invocation) {
   }
   store::Transaction view(store.database(), store::Transaction::Kind::kRead);
   const std::vector<std::string> names = metric_names(store, runs);
-  if (options.metrics.empty()) options.metrics = default_metrics(names);
+  if (options.metrics.empty()) options.metrics = default_metrics(names, runs.size() == 1);
 
   std::vector<track::Curve> curves;
   Json array = Json::array();

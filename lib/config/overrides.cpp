@@ -64,7 +64,7 @@ void apply_overrides(Node& root, std::span<const std::string> assignments, Probl
     const auto refuse = [&](std::string_view message) { problems.add(place, shown, message); };
     const std::size_t equals = assignment.find('=');
     if (equals == std::string::npos || equals == 0) {
-      problems.add(place, "", fmt::format("'{}' is not KEY=VALUE", printable(assignment)));
+      problems.add(place, printable(assignment), "not KEY=VALUE");
       continue;
     }
     const std::vector<std::string> parts = split(assignment.substr(0, equals), '.');

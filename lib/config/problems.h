@@ -30,7 +30,7 @@ class Problems {
            std::string_view hint = "");
   bool empty() const { return count_ == 0; }
   std::size_t count() const { return count_; }
-  // Whether one is at this key or below it.
+  // Whether one is at this key or below it; "" asks for problems that have no key.
   bool concerns(std::string_view section) const;
   bool full() const { return kept_.size() >= kMostKept; }
 

@@ -208,6 +208,8 @@ std::string unreadable_bytes(std::string_view text) {
 
 Node parse_yaml(std::string_view text, std::shared_ptr<const Source> source, Problems& problems) {
   Builder builder(source, problems);
+  builder.root.kind = Node::Kind::kMap;
+  builder.root.place = {source, 1, 1};
   if (const std::string message = unreadable_bytes(text); !message.empty()) {
     problems.add({source, 0, 0}, "", message);
     return builder.root;
@@ -223,10 +225,7 @@ Node parse_yaml(std::string_view text, std::shared_ptr<const Source> source, Pro
     problems.add({source, error.mark.line + 1, error.mark.column + 1}, "",
                  "not valid YAML: " + printable(error.msg));
   }
-  if (builder.root.kind == Node::Kind::kNull) {
-    builder.root.kind = Node::Kind::kMap;
-    builder.root.place = {source, 1, 1};
-  }
+  if (builder.root.kind == Node::Kind::kNull) builder.root.kind = Node::Kind::kMap;
   return builder.root;
 }
 

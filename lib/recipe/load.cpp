@@ -60,6 +60,8 @@ constexpr std::pair<std::string_view, std::string_view> kReads[] = {
 
 // A section that was not read whole gives no ground for complaints across sections.
 bool is_doubtful(std::string_view key, const config::Problems& problems) {
+  // Problems without a key are those of a file that could not be read at all.
+  if (problems.concerns("") || problems.concerns("extends")) return true;
   const std::string_view section = key.substr(0, key.find('.'));
   if (problems.concerns(section)) return true;
   return std::any_of(std::begin(kReads), std::end(kReads), [&](const auto& reads) {

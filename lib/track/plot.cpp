@@ -65,7 +65,11 @@ class Canvas {
     }
   }
 
-  void letter(int x, int y, int curve) { cell(x, y).letter = static_cast<char>('a' + curve % 26); }
+  // Beside the letters that are there already.
+  void letter(int x, int y, int curve) {
+    while (x >= 2 && cell(x, y).letter != 0) x -= 2;
+    cell(x, y).letter = static_cast<char>('a' + curve % 26);
+  }
 
   std::string row(int y, bool color) const {
     std::string text;

@@ -18,7 +18,7 @@ namespace {
 using store::Store;
 
 constexpr int kBold = 1;
-constexpr std::size_t kRecentEvents = 10;
+constexpr std::size_t kMostEvents = 10;
 constexpr const char* kSystem = "sys/";
 
 std::string heading(std::string_view title, bool color) {
@@ -102,25 +102,26 @@ std::string artifacts_text(const std::vector<store::Artifact>& artifacts, bool c
   table.column("size", Table::Align::kRight);
   table.column("path");
   for (const store::Artifact& a : artifacts) {
-    table.row({a.kind, a.role, format_bytes(static_cast<double>(a.bytes)),
+    table.row({a.kind, a.role, a.bytes > 0 ? format_bytes(static_cast<double>(a.bytes)) : "",
                a.path + (path_exists(a.path) ? "" : "  (removed)")});
   }
   return '\n' + table.text(color);
 }
 
+// What went wrong; the rest of the events is in the other sections, and in the JSON.
 std::string events_text(const std::vector<store::Event>& events, bool color) {
-  if (events.empty()) return "";
   Table table;
   for (const char* title : {"event", "level"}) table.column(title);
   table.column("step", Table::Align::kRight);
   table.column("");
-  const std::size_t skip = events.size() - std::min(events.size(), kRecentEvents);
-  for (std::size_t i = skip; i < events.size(); ++i) {
-    const store::Event& e = events[i];
+  std::size_t count = 0;
+  for (const store::Event& e : events) {
+    if (e.level == "info" || ++count > kMostEvents) continue;
     table.row({e.code, e.level, fmt::format("{}", e.step), e.text});
   }
+  if (count == 0) return "";
   std::string text = '\n' + table.text(color);
-  if (skip > 0) text += fmt::format("  {} earlier ones: --json\n", skip);
+  if (count > kMostEvents) text += fmt::format("{} more: --json\n", count - kMostEvents);
   return text;
 }
 
@@ -205,7 +206,7 @@ std::string show_text(Store& store, const store::Run& run, bool color) {
   text += events_text(list_events(store, run.row), color);
   text += attempts_text(list_attempts(store, run.row), color);
 
-  Facts params, origin, machine;
+  Facts params, origin, digests, machine;
   for (const auto& [key, value] : list_params(store, run.row)) {
     params.add(key, fact_text(key, value));
   }
@@ -213,11 +214,13 @@ std::string show_text(Store& store, const store::Run& run, bool color) {
   origin.add("recipe", attempt.recipe_path);
   origin.add("git", git_text(attempt));
   for (const auto& [key, value] : list_tags(store, run.row)) origin.add("tag " + key, value);
-  for (const auto& [component, digest] : list_digests(store, run.row)) {
-    origin.add(component, digest);
-  }
   origin.add(attempt.versions);
   text += origin.text("Made from", color);
+  digests.add("identity", run.identity);
+  for (const auto& [component, digest] : list_digests(store, run.row)) {
+    digests.add(component, digest);
+  }
+  text += digests.text("Digests", color);
   machine.add(attempt.hardware);
   text += machine.text("Machine", color);
   text += metrics_text(all_series, true, color);

@@ -53,8 +53,8 @@ TEST_CASE("a value stands for itself unless it begins like YAML") {
 }
 
 TEST_CASE("what is no assignment, or reaches nowhere, is refused") {
-  CHECK(with("", {"steps"}).lines() == Lines{"command line: 'steps' is not KEY=VALUE"});
-  CHECK(with("", {"=3"}).lines() == Lines{"command line: '=3' is not KEY=VALUE"});
+  CHECK(with("", {"steps"}).lines() == Lines{"command line: steps: not KEY=VALUE"});
+  CHECK(with("", {"=3"}).lines() == Lines{"command line: =3: not KEY=VALUE"});
   CHECK(with("parts: [{path: a}]", {"parts.3.path=x"}).lines() ==
         Lines{"command line: parts.3.path: the list has 1 elements"});
   CHECK(with("", {"inner.cuont=1"}).lines() ==
