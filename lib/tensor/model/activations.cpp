@@ -2,12 +2,12 @@
 
 #include <ATen/ops/empty.h>
 #include <ATen/ops/from_blob.h>
-#include <ATen/ops/zeros.h>
 
 #include <cmath>
 #include <map>
 
 #include "base/error.h"
+#include "tensor/model/memory.h"
 
 namespace llmops::tensor {
 
@@ -109,8 +109,8 @@ Activations::Activations(const arch::TransformerConfig& config,
                          std::int64_t token_count, const at::Device& device,
                          plan::Precision precision)
     : rows(row_count), length(token_count) {
-  arena = at::zeros({arena_bytes(buffers, config.layers, precision)},
-                    at::TensorOptions(device).dtype(at::kByte));
+  arena = resident_zeros(arena_bytes(buffers, config.layers, precision),
+                         at::TensorOptions(device).dtype(at::kByte));
   layers.resize(static_cast<std::size_t>(config.layers));
   Arena memory(arena, precision);
   for (const plan::Buffer& buffer : buffers) {

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/random.h"
+#include "tensor/model/memory.h"
 
 namespace llmops::tensor {
 
@@ -127,8 +128,9 @@ ModelTensors bind(const arch::TransformerConfig& config, const arch::ParameterLa
 
 Weights::Weights(const arch::TransformerConfig& config, const at::Device& device, bool bf16)
     : config_(config), layout_(arch::parameter_layout(config)) {
-  flat_ = at::zeros({layout_.size}, at::TensorOptions(device).dtype(at::kFloat));
-  if (bf16) compute_ = at::zeros({layout_.size}, at::TensorOptions(device).dtype(at::kBFloat16));
+  const at::TensorOptions options(device);
+  flat_ = resident_zeros(layout_.size, options.dtype(at::kFloat));
+  if (bf16) compute_ = resident_zeros(layout_.size, options.dtype(at::kBFloat16));
   tensors_ = bind(config_, layout_, flat_, compute_);
 }
 

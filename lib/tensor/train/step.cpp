@@ -10,13 +10,15 @@
 
 #include "base/error.h"
 #include "plan/buffers.h"
+#include "tensor/model/memory.h"
 
 namespace llmops::tensor {
 
 namespace {
 
 Tensor zeros_like_flat(Weights& weights) {
-  return at::zeros({weights.layout().size}, at::TensorOptions(weights.device()).dtype(at::kFloat));
+  return resident_zeros(weights.layout().size,
+                        at::TensorOptions(weights.device()).dtype(at::kFloat));
 }
 
 Tensor scalar(const at::Device& device) {
