@@ -44,7 +44,8 @@ def our_overrides(args, model):
     # which tokens they are, so bytes of the text go through a head of the true size.
     return common + [f"data.train.0.path={os.path.abspath(args.text)}", "data.max_seq_length=256",
                      "tokenizer.type=byte", "model.config.vocab_size=50257", "data.eval_split=0",
-                     "train.micro_batch_size=4", "train.gradient_accumulation_steps=1",
+                     "data.eval=null", "train.micro_batch_size=4", "train.global_batch_size=null",
+                     "train.max_tokens=null", "generate.every_steps=0",
                      f"train.threads={args.threads}"]
 
 

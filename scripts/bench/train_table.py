@@ -1,0 +1,129 @@
+#!/usr/bin/env python3
+"""Runs the benchmarks of training and writes docs/benchmarks/train.md.
+
+  train_table.py --text tinyshakespeare.txt               all of them, about an hour
+  train_table.py --text tinyshakespeare.txt losses memory  these; the other rows stay
+
+Rows are kept as JSON lines beside the page, each with the calibration of its run, so that a part
+can be measured again. Build the release preset and the target `perf` before, and leave the machine
+alone meanwhile."""
+
+import argparse
+import datetime
+import json
+import os
+import statistics
+import subprocess
+import sys
+
+import machine
+import program
+import report
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+PAGE = os.path.join(program.ROOT, "docs/benchmarks/train.md")
+ROWS = os.path.join(program.ROOT, "docs/benchmarks/train.jsonl")
+CALIBRATION = ["sgemm_2048_gflops", "copy_gbps", "fsync_4k_ms"]
+
+# name: (script, arguments); TEXT stands for the text's path.
+BENCHMARKS = {
+    "losses": ("losses.py", ["--text", "TEXT"]),
+    "quality": ("quality.py", ["--text", "TEXT"]),
+    "char": ("train_speed.py", ["--text", "TEXT", "--model", "char"]),
+    "124m": ("train_speed.py", ["--text", "TEXT", "--model", "124m", "--rounds", "5",
+                                "--peers", "transformers,compile"]),
+    "loss_layer": ("loss_layer.py", []),
+    "memory": ("memory.py", []),
+    "startup": ("startup.py", []),
+    "log": ("log_cost.py", ["--step-ms", "STEP"]),
+    "first_step": ("first_step.py", ["--text", "TEXT"]),
+    "kill": ("kill_resume.py", []),
+    "kill_every_write": ("kill_resume.py", ["--enumerate"]),
+}
+HEADER = """\
+# Training, measured
+
+Written by `scripts/bench/train_table.py`, which runs each row's script; peers run in the same
+script, turn by turn with ours, and a ratio is the median of the rounds with its 95 % interval. More
+than 1x is faster than the peer. "met" compares with the two columns before it.
+
+| what | at least | aim | measured | met | beside it |
+|---|---|---|---|---|---|
+"""
+
+
+def read_rows():
+    if not os.path.exists(ROWS):
+        return {}
+    with open(ROWS) as file:
+        return {row["row"]: row for row in map(json.loads, file)}
+
+
+def save(rows):
+    os.makedirs(os.path.dirname(ROWS), exist_ok=True)
+    with open(ROWS, "w") as file:
+        file.writelines(json.dumps(row) + "\n" for row in rows.values())
+
+
+def run(name, values):
+    script, arguments = BENCHMARKS[name]
+    command = [sys.executable, "-B", os.path.join(HERE, script), *(values.get(a, a) for a in arguments)]
+    before = machine.calibration()
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
+    after = machine.calibration()
+    if done.returncode != 0:
+        report.note(f"{name}: exit {done.returncode}")
+    mean = {key: round(statistics.mean((before[key], after[key])), 2) for key in CALIBRATION}
+    for line in done.stdout.splitlines():
+        yield json.loads(line) | {"benchmark": name, "machine": before | mean,
+                                  "date": datetime.date.today().isoformat()}
+
+
+def describe(value):
+    if isinstance(value, dict):
+        return "; ".join(f"{k} {describe(v)}" for k, v in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def page(rows):
+    order = list(BENCHMARKS)
+    ordered = sorted(rows.values(), key=lambda row: order.index(row["benchmark"]))
+    text = HEADER
+    for row in ordered:
+        cells = [row["what"], row["at_least"], row["aim"], row["measured"], row["met"] or "",
+                 describe(row["detail"])]
+        text += "| " + " | ".join(cells) + " |\n"
+    text += "\n## The machine beside each row\n\n| benchmark | date | processor | SGEMM 2048, GFLOP/s | " \
+            "copy, GB/s | fsync 4 KiB, ms | torch |\n|---|---|---|---|---|---|---|\n"
+    for name in order:
+        row = next((row for row in ordered if row["benchmark"] == name), None)
+        if row:
+            m = row["machine"]
+            text += f"| {name} | {row['date']} | {m['cpu']}, {m['cores']} cores, {m['memory_gib']} GiB " \
+                    f"| {m['sgemm_2048_gflops']} | {m['copy_gbps']} | {m['fsync_4k_ms']} | {m['torch']} |\n"
+    with open(PAGE, "w") as file:
+        file.write(text)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--text", required=True)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
+    args = parser.parse_args()
+    unknown = [name for name in args.names if name not in BENCHMARKS]
+    if unknown:
+        parser.error(f"no benchmark {unknown[0]}; there are {', '.join(BENCHMARKS)}")
+    rows = read_rows()
+    for name in args.names or BENCHMARKS:
+        report.note(f"-- {name}")
+        step = rows.get("train_speed_char_script", {}).get("detail", {}).get("ours ms")
+        if name == "log" and step is None:
+            raise SystemExit("log: measure char first; its step is what the cost is a share of")
+        for row in run(name, {"TEXT": os.path.abspath(args.text), "STEP": str(step)}):
+            rows[row["row"]] = row
+        save(rows)
+        page(rows)
+
+
+if __name__ == "__main__":
+    main()
