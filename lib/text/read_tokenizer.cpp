@@ -2,6 +2,7 @@
 #include <array>
 #include <set>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "base/error.h"
@@ -32,12 +33,23 @@ Error unsupported(std::string_view what) {
 std::string type_of(const Json* part) {
   if (part == nullptr || part->is_null()) return "none";
   const Json* type = part->find("type");
-  return type != nullptr && type->is_string() ? type->as_string() : "?";
+  return type != nullptr && type->is_string() ? printable(type->as_string()) : "?";
+}
+
+// Says of which part an error tells.
+template <typename Read>
+auto within(std::string_view part, const Read& read) {
+  try {
+    return read();
+  } catch (const Error& error) {
+    throw damaged("{}: {}", part, error.what());
+  }
 }
 
 bool flag(const Json& part, std::string_view key, bool missing) {
   const Json* value = part.find(key);
-  return value == nullptr || value->is_null() ? missing : value->as_bool();
+  if (value == nullptr || value->is_null()) return missing;
+  return within(key, [&] { return value->as_bool(); });
 }
 
 // Settings that change ids and that this library has no use for.
@@ -54,8 +66,15 @@ void require_absent(const Json& part, std::string_view key, std::string_view whe
 // Names by id: each id from 0 on once. Special tokens may stand in the vocabulary or beside it.
 class Names {
  public:
+  // At most `most` ids: the file has so many tokens, and what it costs follows from its size.
+  explicit Names(std::size_t most) : most_(static_cast<std::int64_t>(most)) {
+    if (most_ > kMaxVocab) throw damaged("more than {} tokens", kMaxVocab);
+  }
+
   void put(std::int64_t id, const std::string& name, bool special) {
-    if (id < 0 || id >= kMaxVocab) throw damaged("token id {} is out of range", id);
+    if (id < 0 || id >= most_) {
+      throw damaged("token id {} is out of range: there are {} tokens", id, most_);
+    }
     if (name.size() > kMaxTokenBytes) throw damaged("token {} is too long", id);
     if (id >= static_cast<std::int64_t>(entries_.size())) {
       entries_.resize(static_cast<std::size_t>(id) + 1);
@@ -71,9 +90,13 @@ class Names {
   template <typename BytesOf>
   TokenTable table(const BytesOf& bytes_of) const {
     TokenTable table;
+    std::unordered_set<std::string_view> seen;
     for (std::size_t id = 0; id < entries_.size(); ++id) {
       const Entry& entry = entries_[id];
       if (!entry.set) throw damaged("token id {} is missing", id);
+      if (!seen.insert(entry.name).second) {
+        throw damaged("token \"{}\" has two ids", printable(entry.name));
+      }
       if (entry.special) {
         table.add_special(entry.name);
       } else {
@@ -93,23 +116,33 @@ class Names {
     std::string name;
     bool set = false, special = false;
   };
+  std::int64_t most_;
   std::vector<Entry> entries_;
 };
 
 Names read_names(const Json& json) {
-  Names names;
-  const Json::Object& vocab = json.at("model").at("vocab").as_object();
-  if (static_cast<std::int64_t>(vocab.size()) > kMaxVocab)
-    throw damaged("more than {} tokens", kMaxVocab);
-  for (const auto& [name, id] : vocab) names.put(id.as_int(), name, false);
-  if (const Json* added = json.find("added_tokens"); added != nullptr && !added->is_null()) {
-    for (const Json& token : added->as_array()) {
+  const Json none = Json::array();
+  const Json* given = json.find("added_tokens");
+  const Json& list = given == nullptr || given->is_null() ? none : *given;
+  const Json& model = json.at("model");
+  const auto* vocab = within("vocab", [&] { return &model.at("vocab").as_object(); });
+  const auto* added = within("added_tokens", [&] { return &list.as_array(); });
+  Names names(vocab->size() + added->size());
+  for (const auto& member : *vocab) {
+    if (!member.second.is_int()) {
+      throw damaged("token \"{}\": its id is no integer", printable(member.first));
+    }
+    names.put(member.second.as_int(), member.first, false);
+  }
+  for (std::size_t i = 0; i < added->size(); ++i) {
+    within(fmt::format("added token {}", i), [&] {
+      const Json& token = (*added)[i];
       const std::string& name = token.at("content").as_string();
       if (!flag(token, "special", false)) {
-        throw unsupported(fmt::format("added token \"{}\" that is not special", printable(name)));
+        throw unsupported(fmt::format("\"{}\", which is not special,", printable(name)));
       }
       names.put(token.at("id").as_int(), name, true);
-    }
+    });
   }
   return names;
 }
@@ -159,6 +192,11 @@ void require_every_byte(const TokenTable& table) {
   }
 }
 
+bool is_pair(const Json& merge) {
+  return merge.is_array() && merge.size() == 2 && merge.as_array()[0].is_string() &&
+         merge.as_array()[1].is_string();
+}
+
 // "a b" or ["a", "b"], most important first.
 std::vector<BpeMerges::Rule> read_merges(const Json::Array& merges, const TokenTable& table) {
   if (static_cast<std::int64_t>(merges.size()) > kMaxVocab) {
@@ -166,10 +204,7 @@ std::vector<BpeMerges::Rule> read_merges(const Json::Array& merges, const TokenT
   }
   std::unordered_map<std::string_view, TokenId> ids;
   for (std::size_t id = 0; id < table.names.size(); ++id) {
-    if (table.bytes[id].empty()) continue;
-    if (!ids.emplace(table.names[id], static_cast<TokenId>(id)).second) {
-      throw damaged("token \"{}\" stands twice in the vocabulary", printable(table.names[id]));
-    }
+    if (!table.bytes[id].empty()) ids.emplace(table.names[id], static_cast<TokenId>(id));
   }
   const auto id_of = [&](std::string_view name, std::size_t merge) {
     const auto found = ids.find(name);
@@ -187,7 +222,7 @@ std::vector<BpeMerges::Rule> read_merges(const Json::Array& merges, const TokenT
       const std::size_t space = std::min(both.find(' '), both.size());
       left = both.substr(0, space);
       right = both.substr(std::min(space + 1, both.size()));
-    } else if (merges[i].size() == 2) {
+    } else if (is_pair(merges[i])) {
       left = merges[i].as_array()[0].as_string();
       right = merges[i].as_array()[1].as_string();
     } else {
@@ -216,8 +251,9 @@ std::unique_ptr<Tokenizer> read_bpe(const Json& json) {
 
   TokenTable table = read_names(json).table(token_bytes);
   require_every_byte(table);
-  const std::vector<BpeMerges::Rule> rules = read_merges(model.at("merges").as_array(), table);
-  const bool words = flag(*pre, "use_regex", true);
+  const auto* merges = within("merges", [&] { return &model.at("merges").as_array(); });
+  const std::vector<BpeMerges::Rule> rules = read_merges(*merges, table);
+  const bool words = within("pre_tokenizer", [&] { return flag(*pre, "use_regex", true); });
   if (rules.empty() && !words) return std::make_unique<ByteTokenizer>(std::move(table));
   if (!words) throw unsupported("ByteLevel without its pattern (use_regex false) and with merges");
   return std::make_unique<BpeTokenizer>(std::move(table), rules);
@@ -230,7 +266,8 @@ std::unique_ptr<Tokenizer> read_tokenizer(const Json& json, const std::string& p
     if (!json.is_object()) throw damaged("not a JSON object");
     for (const std::string_view key : {"normalizer", "truncation", "padding"}) {
       const Json* part = json.find(key);
-      if (part != nullptr && !part->is_null()) throw unsupported(key);
+      if (part == nullptr || part->is_null()) continue;
+      throw unsupported(fmt::format("{} {}", key, type_of(part)));
     }
     const std::string model = type_of(&json.at("model"));
     if (model == "WordLevel") return read_char(json);
