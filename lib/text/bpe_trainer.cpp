@@ -121,9 +121,12 @@ class Trainer {
   struct Candidate {
     std::int64_t count;
     Pair pair;
-    std::size_t places;                             // in places_
-    bool operator<(const Candidate& other) const {  // the queue gives the largest
-      return count != other.count ? count < other.count : pair > other.pair;
+    std::size_t places;  // in places_
+    // The queue gives the largest. No two are alike, so the order of pushing, which follows that of
+    // the words, does not matter: a pair queued twice merges first what was met first.
+    bool operator<(const Candidate& other) const {
+      if (count != other.count) return count < other.count;
+      return pair != other.pair ? pair > other.pair : places > other.places;
     }
   };
 
