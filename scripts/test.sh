@@ -29,6 +29,10 @@ run_tests() { # PRESET LABELS-TO-LEAVE-OUT
   ctest --test-dir "build/$1" --output-on-failure --parallel "$jobs" --label-exclude "^($2)$"
 }
 
+if ((all)) && [[ ! -x .deps/peers/bin/python ]]; then
+  echo "test.sh: --all compares with peers; run scripts/setup.sh --peers first" >&2
+  exit 2
+fi
 build ci
 if ((!all)); then
   run_tests ci 'peers|fault|slow|perf|gpu'
