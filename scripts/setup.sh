@@ -2,13 +2,14 @@
 # Installs what llmops is built from: Debian or Ubuntu packages, and libtorch into .deps.
 #   scripts/setup.sh            enough to build, test and train on a CPU
 #   scripts/setup.sh --cuda     also the CUDA libraries that torch needs on a GPU (about 3 GB)
-#   scripts/setup.sh --peers    these and a Python environment for tests and benchmarks against peers
+#   scripts/setup.sh --peers    all that scripts/test.sh --all needs: these, a Python environment for
+#                               tests and benchmarks against peers, libFuzzer
 # May be run again at any time, after an interruption too; without a network when all is there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 readonly deps=$PWD/.deps
-readonly packages=(
+packages=(
   build-essential cmake ninja-build ccache pkg-config git ca-certificates
   python3 python3-pip python3-venv
   libcli11-dev libfmt-dev libyaml-cpp-dev libsqlite3-dev nlohmann-json3-dev libutf8proc-dev
@@ -24,10 +25,13 @@ for argument in "$@"; do
   case $argument in
     --cuda) cuda=1 ;;
     --peers) peers=1 ;;
-    -h | --help) sed -n '2,6s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    -h | --help) sed -n '2,7s/^# \{0,1\}//p' "$0"; exit 0 ;;
     *) fail "unknown option $argument (known: --cuda --peers)" ;;
   esac
 done
+
+((!peers)) || packages+=(libclang-rt-14-dev)
+readonly packages
 
 missing_packages() {
   local name

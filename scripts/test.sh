@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Builds and tests llmops; run scripts/setup.sh once before.
 #   scripts/test.sh          what CI runs
-#   scripts/test.sh --all    also peers (needs setup.sh --peers), faults, slow tests and a build
-#                            with address and undefined-behaviour sanitizers
+#   scripts/test.sh --all    also peers, faults, slow tests, a build with address and undefined-
+#                            behaviour sanitizers, and fuzzing; needs setup.sh --peers
 # Ends with ctest's summary; fails when a test does.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -39,5 +39,7 @@ if ((!all)); then
   exit
 fi
 run_tests ci gpu
+build fuzz
+python3 -B tests/fuzz/run.py build/fuzz
 build asan
 run_tests asan 'peers|slow|perf|gpu|check'
