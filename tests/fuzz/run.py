@@ -50,8 +50,11 @@ def main():
     parser.add_argument("build", type=pathlib.Path)
     parser.add_argument("--runs", type=int, default=20_000)
     parser.add_argument("targets", nargs="*")
-    given = parser.parse_args()
+    given = parser.parse_intermixed_args()
     every = sorted(p.name for p in (HERE / "seeds").iterdir() if p.is_dir())
+    unknown = sorted(set(given.targets) - set(every))
+    if unknown:
+        parser.error(f"no target {', '.join(unknown)}; there are {', '.join(every)}")
     held = [fuzz(given.build.resolve(), target, given.runs) for target in given.targets or every]
     sys.exit(0 if all(held) else 1)
 
