@@ -41,7 +41,7 @@ TEST_CASE("training does not depend on how the text was divided among threads") 
   WordCounts whole;
   whole.add(text);
   const std::string expected = trained(whole, 900);
-  for (const std::size_t part : {1, 50, 3000}) {
+  for (const std::size_t part : {1U, 50U, 3000U}) {
     CHECK(trained(counted_in_parts(text, part, random), 900) == expected);
   }
 }
