@@ -30,6 +30,17 @@ void Chunker::text(std::string_view piece) {
 }
 
 void Chunker::append(std::string_view piece) {
+  // In slices: of one long piece at once, each chunk would move all the text behind it.
+  while (piece.size() > kChunkBytes) {
+    std::size_t end = kChunkBytes;
+    while ((piece[end] & 0xC0) == 0x80) --end;  // the start of a character
+    append_slice(piece.substr(0, end));
+    piece.remove_prefix(end);
+  }
+  append_slice(piece);
+}
+
+void Chunker::append_slice(std::string_view piece) {
   chunk_.text += piece;
   while (chunk_.text.size() > kChunkBytes) {
     // Never back into a finished document: its end must stay within this chunk's text.

@@ -35,6 +35,7 @@ class Chunker : public DocumentSink {
 
  private:
   void append(std::string_view piece);
+  void append_slice(std::string_view piece);
   void flush(std::size_t bytes);
 
   std::function<void(Chunk)> take_;
