@@ -11,6 +11,8 @@ namespace llmops::data {
 
 namespace {
 
+constexpr std::size_t kMaxFieldBytes = std::size_t{1} << 30;
+
 // Comma-separated values as RFC 4180 has them: quoted fields may hold commas, doubled quotes and
 // line breaks.
 class CsvReader {
@@ -28,7 +30,9 @@ class CsvReader {
     fields.emplace_back();
     while (read_line(line, fields)) {
       fields.back() += '\n';
-      if (!lines_.next(line)) throw usage_error("a quote is not closed").at(path_, line_);
+      if (fields.back().size() > kMaxFieldBytes || !lines_.next(line)) {
+        throw usage_error("a quote is not closed").at(path_, line_);
+      }
     }
     return true;
   }

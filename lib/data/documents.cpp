@@ -1,6 +1,5 @@
 #include "data/documents.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "base/error.h"
@@ -44,9 +43,15 @@ class Watcher : public DocumentSink {
   std::int64_t documents_ = 0, bytes_ = 0;
 };
 
+// Throws Error(kFailed) unless the file is still the one that was found.
+void require_unchanged(const SourceFile& file) {
+  if (path_exists(file.path) && file_stamp(file.path) == file.stamp) return;
+  throw failed("the file changed while it was read").at(file.path).hint("run the command again");
+}
+
 void read_whole(InputFile& file, const std::string& path, DocumentSink& sink) {
   std::string block, pending;  // pending: bytes of a character that the block cuts
-  std::int64_t line = 1;
+  TextPlace place;
   bool first = true, any = false;
   while (file.read(block)) {
     pending += block;
@@ -61,13 +66,13 @@ void read_whole(InputFile& file, const std::string& path, DocumentSink& sink) {
       end = pending.size();
     }
     const std::string_view whole = std::string_view(pending).substr(0, end);
-    check_utf8(whole, path, line);
-    line += std::count(whole.begin(), whole.end(), '\n');
+    check_utf8(whole, path, place);
+    place.pass(whole);
     any = any || !whole.empty();
     sink.text(whole);
     pending.erase(0, end);
   }
-  check_utf8(pending, path, line);
+  check_utf8(pending, path, place);
   if (any) sink.end_document();
 }
 
@@ -100,16 +105,24 @@ void read_paragraphs(InputFile& file, const std::string& path, DocumentSink& sin
   if (open) sink.end_document();
 }
 
-void read_file_into(const SourceFile& file, const recipe::Source& source, InputFile& input,
-                    DocumentSink& sink) {
+// The number of its documents.
+std::int64_t read_source_file(const SourceFile& file, const recipe::Source& source,
+                              DocumentSink& sink,
+                              const std::function<void(std::int64_t)>& consumed) {
+  InputFile input(file.path);
+  Watcher watcher(sink, [&](std::int64_t) { consumed(input.consumed()); });
   switch (file.format) {
     case Format::kText:
-      return read_text(input, file.path, source.document, sink);
+      read_text(input, file.path, source.document, watcher);
+      break;
     case Format::kJsonLines:
-      return read_json_lines(input, file.path, source.field, sink);
+      read_json_lines(input, file.path, source.field, watcher);
+      break;
     case Format::kCsv:
-      return read_csv(input, file.path, source.field, sink);
+      read_csv(input, file.path, source.field, watcher);
+      break;
   }
+  return watcher.documents();
 }
 
 }  // namespace
@@ -152,19 +165,17 @@ void read_documents(const Corpus& corpus, DocumentSink& sink,
   }
   std::int64_t before = 0, documents = 0;
   for (const SourceFile& file : corpus.files) {
-    throw_if_stop_requested("reading the data");
-    InputFile input(file.path);
-    Watcher watcher(sink, [&](std::int64_t) {
-      if (progress) progress(before + input.consumed());
-    });
-    read_file_into(file, corpus.source, input, watcher);
-    if (file_stamp(file.path) != file.stamp) {
-      throw failed("the file changed while it was read")
-          .at(file.path)
-          .hint("run the command again");
+    try {
+      documents += read_source_file(file, corpus.source, sink, [&](std::int64_t consumed) {
+        if (progress) progress(before + consumed);
+      });
+    } catch (const Error& error) {
+      // What is wrong with a file that was changed meanwhile is that it was changed.
+      if (error.code() == ExitCode::kUsage) require_unchanged(file);
+      throw;
     }
+    require_unchanged(file);
     before += file.bytes;
-    documents += watcher.documents();
     if (progress) progress(before);
   }
   if (documents == 0) throw usage_error("no text").at(corpus.name).hint("every file is empty");

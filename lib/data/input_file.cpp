@@ -11,7 +11,7 @@
 #include <span>
 
 #include "base/error.h"
-#include "base/file.h"
+#include "base/signal.h"
 
 namespace llmops::data {
 
@@ -153,10 +153,11 @@ InputFile::InputFile(const std::string& path) : state_(std::make_unique<State>()
 InputFile::~InputFile() = default;
 
 std::int64_t InputFile::consumed() const {
-  return state_->consumed;
+  return state_->consumed - static_cast<std::int64_t>(state_->waiting.size());
 }
 
 bool InputFile::read(std::string& block) {
+  throw_if_stop_requested("reading the data");
   State& s = *state_;
   if (!s.decoder) return s.fill(block);
   block.clear();

@@ -18,9 +18,9 @@ class InputFile {
   explicit InputFile(const std::string& path);
   ~InputFile();
 
-  // Replaces `block` by the next bytes; false at the end.
+  // Replaces `block` by the next bytes; false at the end. A stop request ends it with an Error.
   bool read(std::string& block);
-  std::int64_t consumed() const;  // bytes of the file itself
+  std::int64_t consumed() const;  // bytes of the file itself, expanded or passed on
 
  private:
   class Decoder;

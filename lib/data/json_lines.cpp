@@ -13,9 +13,9 @@ void read_json_lines(InputFile& file, const std::string& path, const std::string
     if (trim(line).empty()) continue;
     Json row;
     try {
-      row = parse_json(line, "");
+      row = parse_json(line, fmt::format("{}:{}", path, lines.number()));
     } catch (const Error& error) {
-      throw usage_error("not valid JSON: {}", error.what()).at(path, lines.number());
+      throw usage_error("{}", error.what());
     }
     const Json* text = row.find(field);
     if (!row.is_object()) throw usage_error("not a JSON object").at(path, lines.number());

@@ -18,16 +18,22 @@ int place_number(std::int64_t number) {
 
 }  // namespace
 
-void check_utf8(std::string_view text, const std::string& path, std::int64_t line) {
+void TextPlace::pass(std::string_view text) {
+  line += std::count(text.begin(), text.end(), '\n');
+  const std::size_t last = text.rfind('\n');
+  const bool same_line = last == std::string_view::npos;
+  const auto after = static_cast<std::int64_t>(text.size() - (same_line ? 0 : last + 1));
+  column = same_line ? column + after : 1 + after;
+}
+
+void check_utf8(std::string_view text, const std::string& path, TextPlace start) {
   const auto bad = invalid_utf8(text);
   if (!bad) return;
-  const auto before = text.substr(0, *bad);
-  line += std::count(before.begin(), before.end(), '\n');
-  const std::size_t column = *bad - (before.rfind('\n') + 1) + 1;
-  const bool utf16 = line == 1 && column == 1 && text.size() > 1 &&
+  start.pass(text.substr(0, *bad));
+  const bool utf16 = start.line == 1 && start.column == 1 &&
                      (text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF"));
   throw usage_error("invalid UTF-8: byte 0x{:02X}", static_cast<unsigned char>(text[*bad]))
-      .at(path, place_number(line), place_number(static_cast<std::int64_t>(column)))
+      .at(path, place_number(start.line), place_number(start.column))
       .hint(utf16 ? "the file is UTF-16; convert it to UTF-8" : "convert the file to UTF-8");
 }
 
@@ -56,7 +62,7 @@ bool LineReader::next(std::string_view& line) {
   start_ = std::min(end + 1, buffer_.size());
   if (++number_ == 1 && line.starts_with(kByteOrderMark)) line.remove_prefix(3);
   if (line.ends_with('\r')) line.remove_suffix(1);
-  check_utf8(line, path_, number_);
+  check_utf8(line, path_, {number_, 1});
   return true;
 }
 

@@ -27,7 +27,13 @@ class LineReader {
   std::int64_t number_ = 0;
 };
 
-// Throws Error(kUsage) at file and line when the text is not UTF-8; `line` is that of its start.
-void check_utf8(std::string_view text, const std::string& path, std::int64_t line);
+// A place in a text: line and byte within it, from 1.
+struct TextPlace {
+  std::int64_t line = 1, column = 1;
+  void pass(std::string_view text);  // moves on behind it
+};
+
+// Throws Error(kUsage) at file, line and column when the text is not UTF-8; `start` is its place.
+void check_utf8(std::string_view text, const std::string& path, TextPlace start);
 
 }  // namespace llmops::data

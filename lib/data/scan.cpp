@@ -42,10 +42,14 @@ std::string memo_path(const Corpus& corpus, const std::string& cache_dir) {
         .set("version", kSynthVersion);
   } else {
     key.set("document", corpus.source.document).set("field", corpus.source.field);
+    Json files = Json::array();
     for (const SourceFile& file : corpus.files) {
-      key.set(absolute_path(file.path),
-              Json::object().set("format", static_cast<int>(file.format)).set("stamp", file.stamp));
+      files.push(Json::object()
+                     .set("path", absolute_path(file.path))
+                     .set("format", static_cast<int>(file.format))
+                     .set("stamp", file.stamp));
     }
+    key.set("files", std::move(files));
   }
   return join_path(cache_dir, "scan-" + sha256(key.dump()).substr(0, 32) + ".json");
 }
