@@ -62,4 +62,10 @@ std::string token_cache_name(const Scan& scan, const std::string& tokenizer_dige
   return "tokens-" + sha256(key).substr(0, 32) + ".bin";
 }
 
+bool is_unfinished(std::string_view name) {
+  const bool ours =
+      name.starts_with("scan-") || name.starts_with("tokenizer-") || name.starts_with("tokens-");
+  return ours && (name.find(".json.tmp") != name.npos || name.find(".bin.tmp") != name.npos);
+}
+
 }  // namespace llmops::data

@@ -28,5 +28,7 @@ std::string learned_tokenizer_name(const recipe::Tokenizer& tokenizer, const rec
                                    const std::vector<SplitPoint>& splits);
 std::string token_cache_name(const Scan& scan, const std::string& tokenizer_digest, bool append_eos,
                              const SplitPoint& split);
+// Whether a name in the cache folder is that of a file which was still being written.
+bool is_unfinished(std::string_view name);
 
 }  // namespace llmops::data

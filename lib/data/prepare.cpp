@@ -67,7 +67,7 @@ class Preparation {
     }
     // What a killed process was writing; nobody else writes now.
     for (const std::string& name : list_directory(data_.cache_dir)) {
-      if (name.find(".tmp") != std::string::npos) remove_all(join_path(data_.cache_dir, name));
+      if (is_unfinished(name)) remove_all(join_path(data_.cache_dir, name));
     }
   }
 

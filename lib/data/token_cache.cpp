@@ -16,16 +16,17 @@ namespace {
 static_assert(std::endian::native == std::endian::little,
               "the cache is written as memory holds it");
 
-constexpr std::array<char, 8> kMagic{'l', 'l', 'm', 't', 'o', 'k', '0', '1'};
+constexpr std::array<char, 8> kMagic{'l', 'l', 'm', 't', 'o', 'k', '0', '2'};
 
 struct Footer {
   std::array<char, 8> magic = kMagic;
   std::uint64_t width = 2;  // bytes per token
   std::uint64_t train_documents = 0, train_tokens = 0, train_bytes = 0;
   std::uint64_t eval_documents = 0, eval_tokens = 0, eval_bytes = 0;
-  std::array<char, 64> digest{};  // of all before the footer
+  std::array<char, 64> digest{};  // of all before it
 };
 static_assert(sizeof(Footer) == 128);
+constexpr std::size_t kDigestBytes = sizeof(Footer::digest);
 
 std::uint64_t padded(std::uint64_t bytes) {
   return (bytes + 7) / 8 * 8;
@@ -107,26 +108,16 @@ TokenView TokenView::sub(std::int64_t from, std::int64_t count) const {
   return {static_cast<const std::byte*>(data) + from * (wide ? 4 : 2), wide, count};
 }
 
-std::optional<std::pair<SplitCount, SplitCount>> TokenCache::counts(const std::string& path) {
-  if (!path_exists(path)) return std::nullopt;
-  const MappedFile file(path);
-  const auto footer = read_footer(file.bytes());
-  if (!footer) return std::nullopt;
-  return std::pair{part(footer->train_documents, footer->train_tokens, footer->train_bytes),
-                   part(footer->eval_documents, footer->eval_tokens, footer->eval_bytes)};
-}
-
 std::optional<TokenCache> TokenCache::open(const std::string& path, std::int64_t vocab_size) {
-  if (!path_exists(path)) return std::nullopt;
   TokenCache cache;
   cache.path_ = path;
-  cache.stamp_ = file_stamp(path);
+  if (::stat(path.c_str(), &cache.opened_) != 0) return std::nullopt;
   cache.file_ = MappedFile(path);
   const std::span<const std::byte> bytes = cache.file_.bytes();
   const auto footer = read_footer(bytes);
   if (!footer) return std::nullopt;
 
-  cache.digest_ = digest_of(bytes.first(bytes.size() - sizeof(Footer)));
+  cache.digest_ = digest_of(bytes.first(bytes.size() - kDigestBytes));
   if (cache.digest_ != std::string_view(footer->digest.data(), footer->digest.size())) {
     return std::nullopt;
   }
@@ -166,8 +157,11 @@ std::vector<std::int64_t> TokenCache::eval_starts() const {
 }
 
 void TokenCache::check_unchanged() const {
-  if (!path_exists(path_)) return;  // the mapping holds what was deleted
-  if (file_stamp(path_) != stamp_) {
+  struct stat now {};
+  if (::stat(path_.c_str(), &now) != 0) return;
+  if (now.st_dev != opened_.st_dev || now.st_ino != opened_.st_ino) return;
+  if (now.st_size != opened_.st_size || now.st_mtim.tv_sec != opened_.st_mtim.tv_sec ||
+      now.st_mtim.tv_nsec != opened_.st_mtim.tv_nsec) {
     throw failed("the token cache changed during the run").at(path_);
   }
 }
@@ -223,9 +217,8 @@ void TokenCacheWriter::finish() {
   footer.eval_documents = static_cast<std::uint64_t>(eval_.documents);
   footer.eval_tokens = static_cast<std::uint64_t>(eval_.tokens);
   footer.eval_bytes = static_cast<std::uint64_t>(eval_.bytes);
-  const std::string digest = hash_.finish();
-  std::memcpy(footer.digest.data(), digest.data(), footer.digest.size());
-  file_.write({reinterpret_cast<const char*>(&footer), sizeof(Footer)});
+  write({reinterpret_cast<const char*>(&footer), sizeof(Footer) - kDigestBytes});
+  file_.write(hash_.finish());
   file_.close();
   rename_durably(temporary_, path_);
 }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <sys/stat.h>
+
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -29,13 +31,11 @@ struct SplitCount {
 
 // A source as tokens: all documents one after the other, and where each begins. The documents of
 // the training part come first. One file: tokens, document starts (u64 each), footer with counts
-// and a SHA-256 over all before it; little endian.
+// and a SHA-256 over everything but itself; little endian.
 class TokenCache {
  public:
   // Nothing when the file is missing, incomplete, damaged or holds an id outside the vocabulary.
   static std::optional<TokenCache> open(const std::string& path, std::int64_t vocab_size);
-  // Only the counts, without reading the tokens.
-  static std::optional<std::pair<SplitCount, SplitCount>> counts(const std::string& path);
 
   const SplitCount& train() const { return train_; }
   const SplitCount& eval() const { return eval_; }
@@ -46,7 +46,7 @@ class TokenCache {
   std::vector<std::int64_t> eval_starts() const;
   const std::string& digest() const { return digest_; }
   // Throws Error(kFailed) when the file was changed since it was opened: reading on would be wrong
-  // or fatal.
+  // or fatal. One that was deleted or replaced by another is held by the mapping as it was.
   void check_unchanged() const;
 
  private:
@@ -54,7 +54,8 @@ class TokenCache {
   std::vector<std::int64_t> starts(std::int64_t from, std::int64_t count,
                                    std::int64_t origin) const;
 
-  std::string path_, stamp_, digest_;
+  std::string path_, digest_;
+  struct stat opened_ {};
   MappedFile file_;
   TokenView tokens_;
   SplitCount train_, eval_;
