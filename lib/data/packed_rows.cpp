@@ -112,8 +112,9 @@ PackedRows packed_rows(TokenView tokens, const Packing& packing, std::int64_t le
   for (std::size_t i = 0; i < packing.starts.size(); ++i) {
     Segment rest = document_targets(tokens, packing, i);
     if (rest.length > length && overlength == "error") {
-      throw usage_error("document {} has {} tokens, more than data.max_seq_length {}", i + 1,
-                        rest.length, length)
+      throw usage_error("document {} has {} tokens to predict, more than data.max_seq_length {}",
+                        i + 1, rest.length, length)
+          .at(packing.name)
           .hint("set data.overlength to split, truncate or drop");
     }
     if (rest.length == 0 || (rest.length > length && overlength == "drop")) {

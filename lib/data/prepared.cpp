@@ -30,8 +30,8 @@ PreparedDataset::PreparedDataset(std::shared_ptr<const text::Tokenizer> tokenize
 
 void PreparedDataset::add_train(Part& part) {
   if (settings_.packing == "documents") {
-    PackedRows packed = packed_rows(part.tokens, {part.starts, settings_.opening}, settings_.length,
-                                    settings_.overlength);
+    PackedRows packed = packed_rows(part.tokens, {part.starts, settings_.opening, part.count.name},
+                                    settings_.length, settings_.overlength);
     part.count.dropped = packed.dropped;
     part.count.truncated = packed.truncated;
     rows_.push_back(std::move(packed.rows));
@@ -47,10 +47,11 @@ void PreparedDataset::add_train(Part& part) {
 }
 
 void PreparedDataset::add_eval(Part& part) {
-  rows_.push_back(
-      settings_.packing == "documents"
-          ? eval_packed_rows(part.tokens, {part.starts, settings_.opening}, settings_.length)
-          : eval_stream_rows(part.tokens, settings_.length));
+  rows_.push_back(settings_.packing == "documents"
+                      ? eval_packed_rows(part.tokens,
+                                         {part.starts, settings_.opening, part.count.name},
+                                         settings_.length)
+                      : eval_stream_rows(part.tokens, settings_.length));
   require_targets(*rows_.back(), part);
   eval_sets_.push_back({rows_.back().get(), 1.0, part.cache});
   eval_counts_.push_back(part.count);

@@ -40,6 +40,7 @@ struct Packing {
   std::vector<std::int64_t> starts;      // of the documents in the tokens
   std::optional<text::TokenId> opening;  // stands before each document, so that all its tokens are
                                          // targets; else the first token is none
+  std::string name;                      // of the source, for messages
 };
 struct PackedRows {
   std::unique_ptr<Rows> rows;
