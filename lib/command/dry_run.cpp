@@ -55,9 +55,8 @@ ExitCode dry_run(const TrainOptions& options, const Invocation& invocation) {
   const arch::TransformerConfig config = recipe::model_config(recipe, data.vocab_size);
   const plan::Machine machine = this_machine(recipe);
   const std::int64_t micro = recipe.train.micro_batch_size;
-  const plan::Plan plan =
-      plan::make_plan(recipe, config, std::max<std::int64_t>(1, data.train_windows / micro),
-                      data.train_tokens, machine);
+  const plan::Plan plan = plan::make_plan(recipe, config, (data.train_windows + micro - 1) / micro,
+                                          data.train_tokens, machine);
   const bool bf16 = plan.precision == plan::Precision::kBf16Mixed;
   const double rate = engine::load_engine(recipe.train.device).matmul_flops(bf16);
   const double seconds = plan.flops_per_token * static_cast<double>(plan.tokens_per_step) *

@@ -49,8 +49,8 @@ class Dataset {
 std::unique_ptr<Dataset> prepare(const recipe::Recipe& recipe,
                                  const std::function<void(const PrepareProgress&)>& progress = {});
 
-// An estimate of the size of a recipe's data from the first 1 % (64 KiB at least) of each source;
-// writes nothing.
+// The size of a recipe's data: exact when all of it is in the cache, else estimated from the first
+// 4 MiB of text of each source. Writes nothing.
 struct DataEstimate {
   bool exact = false;
   std::int64_t train_tokens = 0, eval_tokens = 0, vocab_size = 0;

@@ -26,7 +26,8 @@ class DatasetBuilder {
   std::vector<Part> train_, eval_;
 };
 
-// As prepare(), from the cache alone and without writing; nullptr when something is not there.
+// As prepare(), from the cache alone and without writing; nullptr when something is not there or
+// damaged.
 std::unique_ptr<PreparedDataset> prepare_cached(const recipe::Recipe& recipe);
 
 }  // namespace llmops::data

@@ -1,14 +1,20 @@
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <set>
 
 #include "data/cache_keys.h"
 #include "data/dataset.h"
+#include "data/dataset_builder.h"
 #include "data/documents.h"
+#include "text/unicode.h"
 
 namespace llmops::data {
 
 namespace {
+
+// A larger vocabulary learns the sample by heart.
+constexpr std::int64_t kMostLearned = 8192;
 
 // Bytes of English text that a byte-level BPE token covers, by vocabulary: a line through 2.6 at
 // 512 tokens and 4.4 at 50,257 (GPT-2's on English) in the logarithm.
@@ -17,84 +23,133 @@ double bpe_bytes_per_token(std::int64_t vocab_size) {
   return 2.6 + 0.393 * std::log(size / 512.0);
 }
 
-// Keeps the beginning of a source and ends the reading there.
+constexpr std::int64_t kSampleBytes = std::int64_t{4} << 20;   // of text, of each source
+constexpr std::size_t kEncodedBytes = std::size_t{256} << 10;  // of those, to measure a tokenizer
+
+// What a part of a source holds.
+struct Counts {
+  double bytes = 0, characters = 0, documents = 0;
+};
+
+// Counts the beginning of a source and ends the reading there.
 class Sample final : public DocumentSink {
  public:
-  struct Enough {};
-  explicit Sample(std::size_t most) : most_(most) {}
-  void text(std::string_view piece) override {
-    text_ += piece;
-    if (text_.size() >= most_) throw Enough{};
+  Sample(const Corpus& corpus, std::set<std::uint32_t>& alphabet) : alphabet_(alphabet) {
+    struct Enough {};
+    auto read = static_cast<double>(corpus.bytes);
+    try {
+      read_documents(corpus, *this, [&](std::int64_t consumed) {
+        if (counts_.bytes < kSampleBytes) return;
+        read = static_cast<double>(consumed);
+        throw Enough{};
+      });
+    } catch (const Enough&) {
+    }
+    const double share = read > 0 ? std::max(1.0, static_cast<double>(corpus.bytes) / read) : 1;
+    whole_ = {counts_.bytes * share, counts_.characters * share, counts_.documents * share};
   }
-  void end_document() override { ++documents_; }
-  const std::string& sample() const { return text_; }
-  std::int64_t documents() const { return documents_; }
 
- private:
-  std::size_t most_;
-  std::string text_;
-  std::int64_t documents_ = 0;
-};
+  // Of the whole source, if it goes on as it begins.
+  const Counts& whole() const { return whole_; }
+  const std::string& beginning() const { return beginning_; }
 
-struct Counts {
-  double characters = 0, bytes = 0;
-  std::set<std::uint32_t> alphabet;
-};
-
-void count(std::string_view text, Counts& counts) {
-  std::uint32_t point = 0;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if ((byte & 0xC0) != 0x80) {
-      if (point) counts.alphabet.insert(point);
-      counts.characters += 1;
-      point = byte;
-    } else {
-      point = (point << 8) | byte;
+  void text(std::string_view piece) override {
+    for (const char c : piece) {
+      const auto byte = static_cast<unsigned char>(c);
+      if ((byte & 0xC0) != 0x80) {
+        finish_character();
+        counts_.characters += 1;
+      }
+      point_ = (point_ << 8) | byte;
+    }
+    finish_character();
+    counts_.bytes += static_cast<double>(piece.size());
+    if (beginning_.size() < kEncodedBytes) {
+      const std::int64_t room = static_cast<std::int64_t>(kEncodedBytes - beginning_.size());
+      beginning_ += piece.substr(0, text::code_point_offset(piece, room));
     }
   }
-  if (point) counts.alphabet.insert(point);
-  counts.bytes += static_cast<double>(text.size());
+  void end_document() override { counts_.documents += 1; }
+
+ private:
+  void finish_character() {
+    if (point_ != 0 && point_ != last_) alphabet_.insert(last_ = point_);
+    point_ = 0;
+  }
+
+  std::set<std::uint32_t>& alphabet_;
+  std::uint32_t point_ = 0, last_ = 0;  // the bytes of a character
+  Counts counts_, whole_;
+  std::string beginning_;
+};
+
+// A tokenizer to measure the samples with: the one that will be used or, for a small vocabulary,
+// one like it; nullptr where counting or a formula is better.
+std::unique_ptr<text::Tokenizer> find_measure(const recipe::Tokenizer& settings,
+                                              const std::vector<Sample>& training) {
+  if (settings.type != "bpe" || settings.vocab_size > kMostLearned) {
+    return fixed_tokenizer(settings);
+  }
+  std::vector<std::string_view> texts;
+  for (const Sample& sample : training) texts.push_back(sample.beginning());
+  return text::train_bpe(texts, settings.vocab_size);
+}
+
+// Tokens without end tokens in the text of `sample` as a whole.
+double tokens_of(const Sample& sample, const recipe::Tokenizer& settings,
+                 const text::Tokenizer* measure) {
+  if (settings.type == "char") return sample.whole().characters;
+  if (measure == nullptr) return sample.whole().bytes / bpe_bytes_per_token(settings.vocab_size);
+  std::vector<text::TokenId> ids;
+  measure->encode(sample.beginning(), ids);
+  return sample.whole().bytes * static_cast<double>(ids.size()) /
+         std::max(1.0, static_cast<double>(sample.beginning().size()));
+}
+
+std::optional<DataEstimate> exact_size(const recipe::Recipe& recipe) {
+  const auto dataset = prepare_cached(recipe);
+  if (!dataset) return std::nullopt;
+  const auto train = dataset->train_batches(1, 0, 1);
+  DataEstimate result;
+  result.exact = true;
+  result.train_tokens = train->tokens_per_epoch();
+  result.train_windows = train->batches_per_epoch();
+  if (dataset->has_eval()) result.eval_tokens = dataset->eval_batches(1)->tokens_per_epoch();
+  result.vocab_size = dataset->tokenizer().vocab_size();
+  return result;
 }
 
 }  // namespace
 
 DataEstimate estimate(const recipe::Recipe& recipe) {
+  if (const auto exact = exact_size(recipe)) return *exact;
   const recipe::Data& data = recipe.data;
-  DataEstimate result;
-  Counts counts;
-  double train_bytes = 0, eval_bytes = 0;
-  const std::vector<Corpus> corpora = find_corpora(data);
-  for (std::size_t i = 0; i < corpora.size(); ++i) {
-    const Corpus& corpus = corpora[i];
-    const auto bytes = static_cast<double>(corpus.bytes);
-    Sample sample(static_cast<std::size_t>(std::max(bytes / 100, 65536.0)));
-    try {
-      read_documents(corpus, sample);
-    } catch (const Sample::Enough&) {
-    }
-    count(sample.sample(), counts);
-    const bool trains = i < data.train.size();
-    train_bytes += trains ? bytes * corpus.source.weight * (1 - data.eval_split) : 0;
-    eval_bytes += trains ? bytes * data.eval_split : bytes;
-  }
   const recipe::Tokenizer& settings = recipe.tokenizer;
-  double bytes_per_token = 1;
-  result.vocab_size = 257;
-  if (settings.type == "file") {
-    const auto tokenizer = text::load_tokenizer(settings.path.value_or(""));
-    result.vocab_size = tokenizer->vocab_size();
-    bytes_per_token = bpe_bytes_per_token(result.vocab_size);
-  } else if (settings.type == "bpe") {
-    result.vocab_size = settings.vocab_size;
-    bytes_per_token = bpe_bytes_per_token(settings.vocab_size);
-  } else if (settings.type == "char") {
-    result.vocab_size = std::max<std::int64_t>(1, std::ssize(counts.alphabet));
-    bytes_per_token = counts.characters > 0 ? counts.bytes / counts.characters : 1;
+  const std::vector<Corpus> corpora = find_corpora(data);
+  std::set<std::uint32_t> alphabet;
+  std::vector<Sample> training, evaluation;
+  for (std::size_t i = 0; i < corpora.size(); ++i) {
+    (i < data.train.size() ? training : evaluation).emplace_back(corpora[i], alphabet);
   }
-  result.train_tokens = static_cast<std::int64_t>(train_bytes / bytes_per_token);
-  result.eval_tokens = static_cast<std::int64_t>(eval_bytes / bytes_per_token);
-  result.train_windows = std::max<std::int64_t>(1, result.train_tokens / data.max_seq_length);
+  const auto measure = find_measure(settings, training);
+  const bool ends = data.append_eos && settings.type != "char" && (!measure || measure->eos());
+  const auto tokens = [&](const Sample& sample) {
+    return tokens_of(sample, settings, measure.get()) + (ends ? sample.whole().documents : 0);
+  };
+  double train_tokens = 0, eval_tokens = 0;
+  for (std::size_t i = 0; i < training.size(); ++i) {
+    train_tokens += tokens(training[i]) * data.train[i].weight * (1 - data.eval_split);
+    eval_tokens += tokens(training[i]) * data.eval_split;
+  }
+  for (const Sample& sample : evaluation) eval_tokens += tokens(sample);
+
+  DataEstimate result;
+  result.vocab_size = settings.type == "char"  ? std::max<std::int64_t>(1, std::ssize(alphabet))
+                      : settings.type == "bpe" ? settings.vocab_size
+                                               : measure->vocab_size();
+  result.train_tokens = std::max<std::int64_t>(1, std::llround(train_tokens));
+  result.eval_tokens = std::llround(eval_tokens);
+  result.train_windows = (result.train_tokens + data.max_seq_length - 1) / data.max_seq_length;
   return result;
 }
 
