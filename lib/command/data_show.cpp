@@ -17,14 +17,18 @@ struct Segment {
   std::int64_t with_loss = 0;
 };
 
+// What comes after the last target is padding: a segment of its own.
 std::vector<Segment> segments_of(const data::Batch& row) {
   std::vector<Segment> segments;
-  for (std::size_t t = 0; t < row.inputs.size(); ++t) {
+  std::size_t used = row.targets.size();
+  while (used > 0 && row.targets[used - 1] == data::kIgnore) --used;
+  for (std::size_t t = 0; t < used; ++t) {
     const auto start = static_cast<std::size_t>(row.segment_start[t]);
     if (segments.empty() || segments.back().begin != start) segments.push_back({start, t, 0});
     segments.back().end = t + 1;
     segments.back().with_loss += row.targets[t] != data::kIgnore;
   }
+  if (used < row.targets.size()) segments.push_back({used, row.targets.size(), 0});
   return segments;
 }
 
@@ -99,7 +103,9 @@ Json rows_json(const data::Dataset& dataset, const ShowRows& what) {
                         .set("begin", segment.begin)
                         .set("end", segment.end)
                         .set("with_loss", segment.with_loss)
-                        .set("text", shown_text(dataset.tokenizer(), ids, what.tokens)));
+                        .set("text", segment.with_loss == 0
+                                         ? ""
+                                         : shown_text(dataset.tokenizer(), ids, what.tokens)));
     }
     rows.push(Json()
                   .set("row", index)
