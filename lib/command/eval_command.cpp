@@ -99,7 +99,7 @@ std::unique_ptr<record::RunRecorder> open_run(const Options& options, const Invo
 
 ExitCode evaluate(Options& options, const Invocation& invocation) {
   const std::vector<recipe::Expectation> gates = parse_gates(options);
-  const std::string folder = model_folder(options.model);
+  const std::string folder = model_folder(invocation, options.model);
   const auto tokenizer = text::load_tokenizer(folder);
   Progress progress(invocation.err,
                     options.quiet ? ProgressMode::kNone : parse_progress_mode(options.progress), 1);
@@ -155,12 +155,12 @@ ExitCode evaluate(Options& options, const Invocation& invocation) {
 
 Action define(CLI::App& app, const Invocation& invocation) {
   auto options = std::make_shared<Options>();
-  app.add_option("--model", options->model, "Checkpoint, run or Hugging Face folder")->required();
+  app.add_option("--model", options->model, kModelHelp)->required();
   app.add_option("--data", options->data, "Text to score: txt, jsonl or csv, also .gz and .zst")
       ->required();
   app.add_option("--fail-under", options->fail_under,
                  "Exit 3 unless this holds, as in 'bits_per_byte<=1.9'; may be repeated")
-      ->take_all();
+      ->allow_extra_args(false);
   app.add_option("--max-seq-length", options->max_seq_length,
                  "Tokens of a window; default: the model's")
       ->check(CLI::Range(std::int64_t{2}, std::int64_t{1} << 24));

@@ -98,7 +98,7 @@ Generated run(engine::Model& model, const text::Tokenizer& tokenizer, const Opti
 }
 
 ExitCode generate(Options& options, const Invocation& invocation) {
-  const std::string folder = model_folder(options.model);
+  const std::string folder = model_folder(invocation, options.model);
   const auto tokenizer = text::load_tokenizer(folder);
   tokenizer->encode(options.prompt, options.request.prompt);
   if (const auto eos = tokenizer->eos()) options.request.stop_tokens.push_back(*eos);
@@ -127,7 +127,7 @@ ExitCode generate(Options& options, const Invocation& invocation) {
 Action define(CLI::App& app, const Invocation& invocation) {
   auto options = std::make_shared<Options>();
   engine::GenerateRequest& request = options->request;
-  app.add_option("MODEL", options->model, "Checkpoint or Hugging Face folder")->required();
+  app.add_option("MODEL", options->model, kModelHelp)->required();
   app.add_option("PROMPT", options->prompt, "Text to go on with");
   app.add_option("--max-tokens", request.max_tokens, "Most tokens to generate")
       ->check(CLI::Range(1, 10'000'000));
@@ -138,7 +138,8 @@ Action define(CLI::App& app, const Invocation& invocation) {
   app.add_option("--top-p", request.sampling.top_p, "Draw among the most likely that reach p")
       ->check(CLI::Range(0.0, 1.0));
   app.add_option("--seed", request.sampling.seed, "Same seed, same text");
-  app.add_option("--stop", options->stops, "End before this text; may be repeated")->take_all();
+  app.add_option("--stop", options->stops, "End before this text; may be repeated")
+      ->allow_extra_args(false);
   app.add_option("--device", options->device, "cpu or cuda")->check(CLI::IsMember({"cpu", "cuda"}));
   app.add_option("--precision", options->precision, "auto, fp32 or bf16")
       ->check(CLI::IsMember({"auto", "fp32", "bf16"}));

@@ -3,10 +3,16 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "command/open_store.h"
+#include "store/locate.h"
+#include "store/query.h"
+#include "track/resolve.h"
 
 namespace llmops::command {
 
-std::string model_folder(const std::string& argument) {
+namespace {
+
+std::string folder_at(const std::string& argument) {
   if (path_exists(join_path(argument, "config.json"))) return argument;
   const std::string latest = join_path(argument, "latest");
   if (path_exists(latest)) {
@@ -23,6 +29,33 @@ std::string model_folder(const std::string& argument) {
   }
   throw Error(ExitCode::kNotFound,
               fmt::format("{} holds no config.json and no checkpoints", printable(argument)));
+}
+
+std::string folder_of_run(const Invocation& invocation, const std::string& argument) {
+  store::Store store = open_store(invocation);
+  const store::Run run = track::resolve_run(store, argument);
+  std::string folder = run.output_dir;
+  if (run.kind == "eval") {
+    for (const auto& [key, value] : list_params(store, run.row)) {
+      if (key == "model" && value.is_string()) folder = value.as_string();
+    }
+  }
+  try {
+    return folder_at(folder);
+  } catch (const Error& error) {
+    throw Error(error.code(), fmt::format("run {}: {}", printable(run.name), error.what()));
+  }
+}
+
+}  // namespace
+
+std::string model_folder(const Invocation& invocation, const std::string& argument) {
+  const bool is_path =
+      argument.find('/') != std::string::npos || argument.starts_with('.') || path_exists(argument);
+  if (is_path || (!argument.starts_with('@') && !store::find_store(invocation.store))) {
+    return folder_at(argument);
+  }
+  return folder_of_run(invocation, argument);
 }
 
 void check_tokenizer(const text::Tokenizer& tokenizer, const engine::Model& model,

@@ -2,14 +2,21 @@
 
 #include <string>
 
+#include "command/command.h"
 #include "engine/model.h"
 #include "text/tokenizer.h"
 
 namespace llmops::command {
 
+// What a MODEL argument may be, for the help text.
+inline constexpr const char* kModelHelp =
+    "Checkpoint, output folder, Hugging Face folder, or a run: name, id, @last, @best:-METRIC";
+
 // The folder that a MODEL argument means: a checkpoint or Hugging Face folder, or a run's output
-// folder, whose `latest` checkpoint is taken. Throws Error(kNotFound) when there is none.
-std::string model_folder(const std::string& argument);
+// folder, whose `latest` checkpoint is taken. What is no path names a run of the store and stands
+// for its latest checkpoint; a run of `eval` stands for the model it scored. Throws
+// Error(kNotFound) when there is none.
+std::string model_folder(const Invocation& invocation, const std::string& argument);
 
 // Throws Error(kDamaged) when the tokenizer has ids that the model has no embedding for.
 void check_tokenizer(const text::Tokenizer& tokenizer, const engine::Model& model,

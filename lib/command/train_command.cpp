@@ -184,7 +184,8 @@ Action define(CLI::App& app, const Invocation& invocation) {
   app.add_flag("--dry-run", options->dry_run, "Print the plan and every error; write nothing");
   app.add_option("--resume", options->resume, "never, auto, or a checkpoint folder");
   app.add_option("--allow-change", options->allow_change,
-                 "Key of the recipe that may differ from the checkpoint's");
+                 "Key of the recipe that may differ from the checkpoint's; may be repeated")
+      ->allow_extra_args(false);
   add_shorthand(app, *options, "--device", "train.device", "auto, cpu or cuda");
   add_shorthand(app, *options, "--name", "logging.run_name", "Name of the run");
   add_shorthand(app, *options, "--experiment", "logging.experiment", "Experiment of the run");
