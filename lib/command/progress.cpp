@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <vector>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -44,16 +45,43 @@ std::string bar(double share) {
   return text;
 }
 
-std::string details(const engine::StepReport& r) {
-  std::string text = fmt::format("loss {:.4f}", r.loss);
-  if (r.loss_zscore != 0) text += fmt::format(" ({:+.1f}z)", r.loss_zscore);
-  text += fmt::format("  norm {:.3f}  lr {:.2e}  {} tok/s", r.grad_norm, r.learning_rate,
-                      format_count(r.tokens_per_second));
-  if (r.mfu > 0) text += fmt::format("  mfu {:.0f}%", 100 * r.mfu);
-  text += fmt::format("  mem {}", format_bytes(static_cast<double>(r.memory_bytes)));
-  if (r.step < r.total_steps) text += fmt::format("  eta {}", format_seconds(r.eta_seconds));
-  if (r.skipped) text += "  update skipped";
+// What is said of a step, in reading order. Where the line is too short for all, the highest rank
+// goes first.
+struct Field {
+  std::string text;
+  int rank;
+};
+
+std::vector<Field> fields_of(const engine::StepReport& r) {
+  std::vector<Field> fields;
+  fields.push_back({fmt::format("loss {:.4f}", r.loss), 0});
+  if (r.loss_zscore != 0) fields.back().text += fmt::format(" ({:+.1f}z)", r.loss_zscore);
+  if (r.skipped) fields.push_back({"update skipped", 0});
+  fields.push_back({fmt::format("norm {:.3f}", r.grad_norm), 3});
+  fields.push_back({fmt::format("lr {:.2e}", r.learning_rate), 2});
+  fields.push_back({fmt::format("{} tok/s", format_count(r.tokens_per_second)), 1});
+  if (r.mfu > 0) fields.push_back({fmt::format("mfu {:.0f}%", 100 * r.mfu), 5});
+  fields.push_back({fmt::format("mem {}", format_bytes(static_cast<double>(r.memory_bytes))), 4});
+  if (r.step < r.total_steps) {
+    fields.push_back({fmt::format("eta {}", format_seconds(r.eta_seconds)), 0});
+  }
+  return fields;
+}
+
+std::string join_fields(const std::string& head, const std::vector<Field>& fields) {
+  std::string text = head;
+  for (const Field& field : fields) text += "  " + field.text;
   return text;
+}
+
+std::string step_line(std::string head, const engine::StepReport& report, std::size_t width) {
+  std::vector<Field> fields = fields_of(report);
+  while (display_width(join_fields(head, fields)) >= width) {
+    const auto last = std::ranges::max_element(fields, {}, &Field::rank);
+    if (last->rank == 0) break;
+    fields.erase(last);
+  }
+  return join_fields(head, fields);
 }
 
 Json to_json(const engine::StepReport& r) {
@@ -115,14 +143,18 @@ void Progress::step(const engine::StepReport& report) {
   switch (mode_) {
     case ProgressMode::kLine:
       if (!last && monotonic_seconds() - last_draw_ < kRedrawSeconds) return;
-      redraw(fmt::format("{} {}/{}  {}",
-                         bar(static_cast<double>(report.step) /
-                             static_cast<double>(std::max<std::int64_t>(1, report.total_steps))),
-                         report.step, report.total_steps, details(report)));
+      redraw(step_line(
+          fmt::format("{} {}/{}",
+                      bar(static_cast<double>(report.step) /
+                          static_cast<double>(std::max<std::int64_t>(1, report.total_steps))),
+                      report.step, report.total_steps),
+          report, terminal_width(stream_)));
       return;
     case ProgressMode::kLines:
       if (!last && report.step != 1 && report.step % logging_steps_ != 0) return;
-      fmt::print(stream_, "step {}/{}  {}\n", report.step, report.total_steps, details(report));
+      fmt::print(stream_, "{}\n",
+                 join_fields(fmt::format("step {}/{}", report.step, report.total_steps),
+                             fields_of(report)));
       std::fflush(stream_);
       return;
     case ProgressMode::kJson:
