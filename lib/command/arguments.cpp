@@ -4,6 +4,15 @@
 
 namespace llmops::command {
 
+void add_progress_options(CLI::App& app, std::string& mode, bool& quiet) {
+  app.add_option("--progress", mode,
+                 "What stderr shows: one live line, lines, JSON objects, or nothing;\n"
+                 "auto is line on a terminal, else lines")
+      ->check(CLI::IsMember({"auto", "line", "lines", "json", "none"}))
+      ->capture_default_str();
+  app.add_flag("-q,--quiet", quiet, "The same as --progress none");
+}
+
 void add_recipe_arguments(CLI::App& app, RecipeArguments& arguments) {
   app.add_option("RECIPE", arguments.recipe, "Recipe file, or a name of llmops recipe list")
       ->required();
@@ -11,18 +20,17 @@ void add_recipe_arguments(CLI::App& app, RecipeArguments& arguments) {
     arguments.overrides.push_back(word);
   };
   app.add_option_function<std::vector<std::string>>(
-         "OVERRIDES",
-         [append](const std::vector<std::string>& words) {
-           for (const std::string& word : words) append(word);
-         },
-         "Settings laid on the recipe, as in optimizer.learning_rate=3e-4")
-      ->type_name("KEY=VALUE");
+      "KEY=VALUE",
+      [append](const std::vector<std::string>& words) {
+        for (const std::string& word : words) append(word);
+      },
+      "Settings laid on the recipe, as in optimizer.learning_rate=3e-4");
   app.add_option_function<std::vector<std::string>>(
          "--set",
          [append](const std::vector<std::string>& words) {
            for (const std::string& word : words) append(word);
          },
-         "The same, for scripts; after the bare ones")
+         "The same, for scripts; laid on after the bare ones")
       ->type_name("KEY=VALUE")
       ->expected(1)
       ->take_all();

@@ -15,6 +15,9 @@ struct RecipeArguments {
   std::vector<std::string> overrides;  // "key=value": bare ones, then those of --set
 };
 
+// Declares --progress and --quiet, for a command that works for a while.
+void add_progress_options(CLI::App& app, std::string& mode, bool& quiet);
+
 // Declares RECIPE [KEY=VALUE…] [--set KEY=VALUE]. `arguments` must outlive the parsing.
 void add_recipe_arguments(CLI::App& app, RecipeArguments& arguments);
 

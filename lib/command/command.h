@@ -15,6 +15,11 @@ class App;
 
 namespace llmops::command {
 
+// Help of the options that all commands share.
+inline constexpr std::string_view kStoreHelp =
+    "Store of runs (default: LLMOPS_STORE, else the nearest .llmops)";
+inline constexpr std::string_view kNoColorHelp = "Plain text, also on a terminal";
+
 // What every command gets: where its results and everything else go, and the options that all
 // commands share. Filled in before the command's action runs.
 struct Invocation {

@@ -154,7 +154,7 @@ ExitCode synth(const SynthOptions& options, const Invocation& invocation) {
 Action define_synth(CLI::App& app, const Invocation& invocation) {
   const auto options = std::make_shared<SynthOptions>();
   const std::vector<std::string_view> kinds = data::synth_kinds();
-  app.add_option("KIND", options->synth.kind, fmt::format("{}", fmt::join(kinds, ", ")))
+  app.add_option("KIND", options->synth.kind, fmt::format("One of {}", fmt::join(kinds, ", ")))
       ->required()
       ->check(CLI::IsMember(std::vector<std::string>(kinds.begin(), kinds.end())));
   app.add_option("--documents", options->synth.documents, "How many")
@@ -163,8 +163,9 @@ Action define_synth(CLI::App& app, const Invocation& invocation) {
   app.add_option("--seed", options->synth.seed, "The same seed gives the same text")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
-  app.add_option("-o,--output", options->output, "A new file; by default the standard output");
-  app.add_option("--format", options->format, "txt or jsonl; auto goes by the file's name")
+  app.add_option("-o,--output", options->output, "A new file; by default the standard output")
+      ->type_name("FILE");
+  app.add_option("--format", options->format, "auto goes by the file's name")
       ->check(CLI::IsMember({"auto", "txt", "jsonl"}))
       ->capture_default_str();
   return [options, &invocation] { return synth(*options, invocation); };

@@ -10,6 +10,7 @@
 #include "base/signal.h"
 #include "base/text.h"
 #include "base/version.h"
+#include "command/arguments.h"
 #include "command/model_argument.h"
 #include "command/progress.h"
 #include "engine/engine.h"
@@ -23,7 +24,8 @@ namespace llmops::command {
 namespace {
 
 struct Options {
-  std::string model, data, device = "cpu", precision = "auto", progress = "auto";
+  recipe::Source data;
+  std::string model, device = "cpu", precision = "auto", progress = "auto";
   std::string name, experiment = "default";
   std::vector<std::string> fail_under;
   std::int64_t max_seq_length = 0, batch_size = 8, threads = 0;
@@ -65,7 +67,8 @@ void print_report(std::FILE* out, const eval::LossReport& report) {
 }
 
 Json to_json(const Options& options, const eval::LossReport& report, const std::string& run) {
-  Json json = Json::object().set("run", run).set("model", options.model).set("data", options.data);
+  Json json =
+      Json::object().set("run", run).set("model", options.model).set("data", options.data.path);
   for (const auto& [name, value] : metrics_of(report)) json.set(name, value);
   return json.set("stderr_unit", report.stderr_unit)
       .set("tokens", report.tokens)
@@ -85,7 +88,7 @@ std::unique_ptr<record::RunRecorder> open_run(const Options& options, const Invo
   start.experiment = options.experiment;
   start.arguments = invocation.arguments;
   start.params = {{"model", absolute_path(folder)},
-                  {"data", absolute_path(options.data)},
+                  {"data", absolute_path(options.data.path)},
                   {"max_seq_length", options.max_seq_length},
                   {"batch_size", options.batch_size}};
   start.digests = {{"data", dataset.digest()},
@@ -155,28 +158,46 @@ ExitCode evaluate(Options& options, const Invocation& invocation) {
 
 Action define(CLI::App& app, const Invocation& invocation) {
   auto options = std::make_shared<Options>();
-  app.add_option("--model", options->model, kModelHelp)->required();
-  app.add_option("--data", options->data, "Text to score: txt, jsonl or csv, also .gz and .zst")
-      ->required();
+  app.add_option("--model", options->model, kModelHelp)->required()->type_name("MODEL");
+  app.add_option("--data", options->data.path,
+                 "Text to score: txt, jsonl or csv, also .gz and .zst")
+      ->required()
+      ->type_name("FILE");
+  app.add_option("--format", options->data.format, "auto goes by the file's name")
+      ->check(CLI::IsMember({"auto", "txt", "jsonl", "csv"}))
+      ->capture_default_str();
+  app.add_option("--field", options->data.field, "Of jsonl and csv: the field with the text")
+      ->capture_default_str();
+  app.add_option("--document", options->data.document, "Of txt: what a document is; auto is file")
+      ->check(CLI::IsMember({"auto", "file", "line", "paragraph"}))
+      ->capture_default_str();
   app.add_option("--fail-under", options->fail_under,
                  "Exit 3 unless this holds, as in 'bits_per_byte<=1.9'; may be repeated")
+      ->type_name("CONDITION")
       ->allow_extra_args(false);
   app.add_option("--max-seq-length", options->max_seq_length,
-                 "Tokens of a window; default: the model's")
+                 "Tokens of a window (default: the model's)")
       ->check(CLI::Range(std::int64_t{2}, std::int64_t{1} << 24));
   app.add_option("--batch-size", options->batch_size, "Windows scored at a time")
-      ->check(CLI::Range(1, 65536));
+      ->check(CLI::Range(1, 65536))
+      ->capture_default_str();
   app.add_option("--max-batches", options->max_batches, "Score no more batches than this")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 40));
-  app.add_option("--name", options->name, "Name of the run");
-  app.add_option("--experiment", options->experiment, "Experiment of the run");
-  app.add_option("--device", options->device, "cpu or cuda")->check(CLI::IsMember({"cpu", "cuda"}));
-  app.add_option("--precision", options->precision, "auto, fp32 or bf16")
-      ->check(CLI::IsMember({"auto", "fp32", "bf16"}));
-  app.add_option("--threads", options->threads, "0 = all cores")->check(CLI::Range(0, 1024));
-  app.add_option("--progress", options->progress, "auto, line, lines, json or none (on stderr)");
-  app.add_flag("--quiet,-q", options->quiet, "No progress");
-  app.add_flag("--json", options->json, "Print an object");
+  app.add_option("--name", options->name, "Name of the run; by default a new one");
+  app.add_option("--experiment", options->experiment, "Experiment of the run")
+      ->capture_default_str();
+  app.add_option("--device", options->device, "Where to compute")
+      ->check(CLI::IsMember({"cpu", "cuda"}))
+      ->capture_default_str();
+  app.add_option("--precision", options->precision,
+                 "Numbers to compute with; auto goes by the machine")
+      ->check(CLI::IsMember({"auto", "fp32", "bf16"}))
+      ->capture_default_str();
+  app.add_option("--threads", options->threads, "Processor threads; 0 = all cores")
+      ->check(CLI::Range(0, 1024))
+      ->capture_default_str();
+  add_progress_options(app, options->progress, options->quiet);
+  app.add_flag("--json", options->json, "An object with every number");
   app.add_flag("--no-record", options->no_record, "Keep no record in the store");
   return [options, &invocation] { return evaluate(*options, invocation); };
 }

@@ -128,23 +128,35 @@ Action define(CLI::App& app, const Invocation& invocation) {
   auto options = std::make_shared<Options>();
   engine::GenerateRequest& request = options->request;
   app.add_option("MODEL", options->model, kModelHelp)->required();
-  app.add_option("PROMPT", options->prompt, "Text to go on with");
+  app.add_option("PROMPT", options->prompt, "Text to go on from; nothing when it is left out");
   app.add_option("--max-tokens", request.max_tokens, "Most tokens to generate")
-      ->check(CLI::Range(1, 10'000'000));
+      ->check(CLI::Range(1, 10'000'000))
+      ->capture_default_str();
   app.add_option("--temperature", request.sampling.temperature, "0 takes the most likely token")
-      ->check(CLI::Range(0.0, 100.0));
-  app.add_option("--top-k", request.sampling.top_k, "Draw among the k most likely; 0 = all")
-      ->check(CLI::Range(0, 16'777'216));
-  app.add_option("--top-p", request.sampling.top_p, "Draw among the most likely that reach p")
-      ->check(CLI::Range(0.0, 1.0));
-  app.add_option("--seed", request.sampling.seed, "Same seed, same text");
+      ->check(CLI::Range(0.0, 100.0))
+      ->capture_default_str();
+  app.add_option("--top-k", request.sampling.top_k, "Draw among the N most likely; 0 = all")
+      ->check(CLI::Range(0, 16'777'216))
+      ->capture_default_str();
+  app.add_option("--top-p", request.sampling.top_p,
+                 "Draw among the most likely whose probabilities reach X")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
+  app.add_option("--seed", request.sampling.seed, "The same seed gives the same text")
+      ->capture_default_str();
   app.add_option("--stop", options->stops, "End before this text; may be repeated")
       ->allow_extra_args(false);
-  app.add_option("--device", options->device, "cpu or cuda")->check(CLI::IsMember({"cpu", "cuda"}));
-  app.add_option("--precision", options->precision, "auto, fp32 or bf16")
-      ->check(CLI::IsMember({"auto", "fp32", "bf16"}));
-  app.add_option("--threads", options->threads, "0 = all cores")->check(CLI::Range(0, 1024));
-  app.add_flag("--json", options->json, "Print an object with text, token_ids, finish_reason");
+  app.add_option("--device", options->device, "Where to compute")
+      ->check(CLI::IsMember({"cpu", "cuda"}))
+      ->capture_default_str();
+  app.add_option("--precision", options->precision,
+                 "Numbers to compute with; auto goes by the machine")
+      ->check(CLI::IsMember({"auto", "fp32", "bf16"}))
+      ->capture_default_str();
+  app.add_option("--threads", options->threads, "Processor threads; 0 = all cores")
+      ->check(CLI::Range(0, 1024))
+      ->capture_default_str();
+  app.add_flag("--json", options->json, "An object with text, token_ids and finish_reason");
   return [options, &invocation] { return generate(*options, invocation); };
 }
 

@@ -10,7 +10,8 @@ namespace llmops::command {
 
 // What a MODEL argument may be, for the help text.
 inline constexpr const char* kModelHelp =
-    "Checkpoint, output folder, Hugging Face folder, or a run: name, id, @last, @best:-METRIC";
+    "Checkpoint, output folder, Hugging Face folder, or a run:\n"
+    "name, id, @last, @best:-METRIC";
 
 // The folder that a MODEL argument means: a checkpoint or Hugging Face folder, or a run's output
 // folder, whose `latest` checkpoint is taken. What is no path names a run of the store and stands

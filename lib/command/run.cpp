@@ -15,12 +15,11 @@
 #include "base/text.h"
 #include "base/version.h"
 #include "command/command.h"
+#include "command/help.h"
 
 namespace llmops::command {
 
 namespace {
-
-constexpr std::string_view kStoreHelp = "Store of runs (default: LLMOPS_STORE, else .llmops)";
 
 void print_help(std::FILE* out) {
   fmt::print(out,
@@ -32,10 +31,10 @@ void print_help(std::FILE* out) {
   }
   fmt::print(out,
              "\nOptions of every command:\n  -h, --help          Help of a command\n"
-             "  --store PATH        {}\n  --no-color          Plain text, also on a terminal\n"
+             "  --store PATH        {}\n  --no-color          {}\n"
              "\nOptions without a command:\n"
              "  --version           Version of this program\n",
-             kStoreHelp);
+             kStoreHelp, kNoColorHelp);
 }
 
 const Command& find_command(std::string_view name) {
@@ -133,10 +132,11 @@ Leading read_leading(const std::vector<std::string>& arguments, Invocation& invo
 ExitCode run_command(const Command& command, std::vector<std::string> words,
                      Invocation& invocation) {
   CLI::App app{std::string(command.summary), "llmops " + std::string(command.name)};
+  app.formatter(std::make_shared<HelpFormatter>());
   app.set_help_flag("-h,--help", "This text");
   const Action action = command.define(app, invocation);
-  app.add_option("--store", invocation.store, std::string(kStoreHelp));
-  app.add_flag("--no-color", invocation.no_color, "Plain text, also on a terminal");
+  app.add_option("--store", invocation.store, std::string(kStoreHelp))->type_name("PATH");
+  app.add_flag("--no-color", invocation.no_color, std::string(kNoColorHelp));
   try {
     app.parse(std::move(words));
   } catch (const CLI::CallForHelp& call) {
@@ -189,6 +189,7 @@ Action define_verbs(CLI::App& app, const Invocation& invocation, std::span<const
   std::vector<std::pair<CLI::App*, Action>> actions;
   for (const Command& verb : verbs) {
     CLI::App* child = app.add_subcommand(std::string(verb.name), std::string(verb.summary));
+    child->group("Verbs");
     child->fallthrough();
     actions.emplace_back(child, verb.define(*child, invocation));
   }

@@ -58,14 +58,17 @@ Action define_list(CLI::App& app, const Invocation& invocation) {
   app.add_option("-n", options->filter.limit, "How many; 0 = all")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
-  app.add_option(
-      "--sort", options->filter.sort,
-      "created, ended, duration, name, status, kind, experiment or a metric; a leading - "
-      "is descending (default: -created)");
-  app.add_option("--status", options->status, "running, finished, failed, stopped or crashed");
-  app.add_option("--kind", options->filter.kind, "train, eval, …");
+  app.add_option("--sort", options->filter.sort,
+                 "created, ended, duration, name, status, kind, experiment or a metric;\n"
+                 "a leading - is descending (default: -created)")
+      ->type_name("KEY");
+  app.add_option("--status", options->status, "Only runs of this status")
+      ->check(CLI::IsMember({"running", "finished", "failed", "stopped", "crashed"}));
+  app.add_option("--kind", options->filter.kind, "Only runs of this kind: train or eval");
   app.add_option("--experiment", options->filter.experiment, "Only runs of this experiment");
-  app.add_option("-m,--metric", options->metrics, "A column (default: train/loss, eval/loss)")
+  app.add_option("-m,--metric", options->metrics,
+                 "A column; may be repeated (default: train/loss, eval/loss)")
+      ->type_name("METRIC")
       ->allow_extra_args(false);
   app.add_flag("--json", options->json, "An array of objects");
   return [options, &invocation] { return list(*options, invocation); };
@@ -163,9 +166,11 @@ Action define_tail(CLI::App& app, const Invocation& invocation) {
   app.add_option("-n", options->tail.lines, "Lines of the past to begin with")
       ->check(CLI::Range(0, 1'000'000))
       ->capture_default_str();
-  app.add_option("-m,--metric", options->tail.metrics, "Only this (default: all but sys/)")
+  app.add_option("-m,--metric", options->tail.metrics,
+                 "Only this; may be repeated (default: all but sys/)")
+      ->type_name("METRIC")
       ->allow_extra_args(false);
-  app.add_flag("--json", options->json, "JSON Lines");
+  app.add_flag("--json", options->json, "A JSON object per line");
   return [options, &invocation] { return tail(*options, invocation); };
 }
 

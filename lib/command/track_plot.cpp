@@ -130,9 +130,10 @@ Action define_track_plot(CLI::App& app, const Invocation& invocation) {
   const auto options = std::make_shared<PlotOptions>();
   options->picture.width = 0;
   app.add_option("RUN", options->runs, "Runs, as track show names them")->required();
-  app.add_option("-m,--metric", options->metrics, "A metric (default: the losses)")
+  app.add_option("-m,--metric", options->metrics, "A metric; may be repeated (default: the losses)")
+      ->type_name("METRIC")
       ->allow_extra_args(false);
-  app.add_option("--x", options->x, "Axis: step or time")
+  app.add_option("--x", options->x, "Horizontal axis")
       ->check(CLI::IsMember({"step", "time"}))
       ->capture_default_str();
   app.add_option("--smooth", options->smooth, "Weight of a moving average, 0 to 0.999")

@@ -30,7 +30,9 @@ record::RunStart describe(const TrainOptions& options, const TrainSetup& setup,
   start.kind = "train";
   start.name = recipe.logging.run_name.value_or("");
   start.experiment = recipe.logging.experiment;
-  for (const std::string& tag : recipe.logging.tags) {
+  std::vector<std::string> tags = recipe.logging.tags;
+  tags.insert(tags.end(), options.tags.begin(), options.tags.end());
+  for (const std::string& tag : tags) {
     const auto equals = tag.find('=');
     start.tags.emplace_back(tag.substr(0, equals),
                             equals == std::string::npos ? "" : tag.substr(equals + 1));
@@ -168,9 +170,9 @@ ExitCode train(TrainOptions& options, const Invocation& invocation) {
 }
 
 // --name and the like are shorthands for keys of the recipe.
-void add_shorthand(CLI::App& app, TrainOptions& options, const char* name, const char* key,
-                   const char* help) {
-  app.add_option_function<std::string>(
+CLI::Option* add_shorthand(CLI::App& app, TrainOptions& options, const char* name, const char* key,
+                           const char* help) {
+  return app.add_option_function<std::string>(
       name,
       [&options, key](const std::string& value) {
         options.recipe.overrides.push_back(std::string(key) + "=" + value);
@@ -181,26 +183,40 @@ void add_shorthand(CLI::App& app, TrainOptions& options, const char* name, const
 Action define(CLI::App& app, const Invocation& invocation) {
   auto options = std::make_shared<TrainOptions>();
   add_recipe_arguments(app, options->recipe);
-  app.add_flag("--dry-run", options->dry_run, "Print the plan and every error; write nothing");
-  app.add_option("--resume", options->resume, "never, auto, or a checkpoint folder");
+  app.add_flag("--dry-run", options->dry_run,
+               "Print the plan or all errors of the recipe; write nothing");
+  app.add_option("--resume", options->resume,
+                 "never, auto (the newest unfinished run of this recipe), or\na checkpoint folder")
+      ->type_name("HOW")
+      ->capture_default_str();
   app.add_option("--allow-change", options->allow_change,
                  "Key of the recipe that may differ from the checkpoint's; may be repeated")
+      ->type_name("KEY")
       ->allow_extra_args(false);
-  add_shorthand(app, *options, "--device", "train.device", "auto, cpu or cuda");
-  add_shorthand(app, *options, "--name", "logging.run_name", "Name of the run");
+  add_shorthand(app, *options, "--device", "train.device", "Where to train")
+      ->check(CLI::IsMember({"auto", "cpu", "cuda"}));
+  add_shorthand(app, *options, "--name", "logging.run_name",
+                "Name of the run; by default a new one");
   add_shorthand(app, *options, "--experiment", "logging.experiment", "Experiment of the run");
-  add_shorthand(app, *options, "--output-dir", "output_dir", "Folder for checkpoints");
-  app.add_option("--progress", options->progress, "auto, line, lines, json or none (on stderr)");
-  app.add_flag("--profile", options->profile, "Time every kernel; writes a Chrome trace");
-  app.add_flag("--quiet,-q", options->quiet, "No progress");
-  app.add_flag("--json", options->json, "Print the result as a JSON object");
+  app.add_option("--tag", options->tags, "Label of the run, beside the recipe's; may be repeated")
+      ->type_name("KEY=VALUE")
+      ->allow_extra_args(false);
+  add_shorthand(app, *options, "--output-dir", "output_dir", "Folder for checkpoints")
+      ->type_name("PATH");
+  add_progress_options(app, options->progress, options->quiet);
+  app.add_flag("--profile", options->profile,
+               "Time every kernel; writes trace.json for chrome://tracing to output_dir");
+  app.add_flag("--json", options->json, "Print the result as an object");
   app.add_flag("--no-record", options->no_record, "Keep no record in the store");
   app.add_option("--export-init", options->export_init,
-                 "Write the initial weights as a Hugging Face folder and leave");
+                 "Write the initial weights as a Hugging Face folder and leave")
+      ->type_name("PATH");
   app.add_option("--export-batches", options->export_batches,
-                 "Write the first batches to a file, for comparing trainers");
+                 "Write the first batches to a file, for comparing trainers")
+      ->type_name("PATH");
   app.add_option("--export-steps", options->export_steps, "How many steps of batches")
-      ->check(CLI::Range(1, 1'000'000));
+      ->check(CLI::Range(1, 1'000'000))
+      ->capture_default_str();
   return [options, &invocation] { return train(*options, invocation); };
 }
 

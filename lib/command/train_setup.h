@@ -18,7 +18,7 @@ struct TrainOptions {
   RecipeArguments recipe;
   bool dry_run = false, quiet = false, json = false, no_record = false, profile = false;
   std::string resume = "never";  // never | auto | a checkpoint folder
-  std::vector<std::string> allow_change;
+  std::vector<std::string> allow_change, tags;
   std::string progress = "auto";
   std::string export_init, export_batches;  // diagnostics: see docs/training.md
   std::int64_t export_steps = 100;

@@ -58,8 +58,9 @@ struct DataEstimate {
 };
 DataEstimate estimate(const recipe::Recipe& recipe);
 
-// One text file as an eval set for an existing tokenizer (`eval --data FILE`).
-std::unique_ptr<Dataset> open_eval_file(const std::string& path, const text::Tokenizer& tokenizer,
+// Text files as an eval set for an existing tokenizer (`eval --data FILE`).
+std::unique_ptr<Dataset> open_eval_file(const recipe::Source& source,
+                                        const text::Tokenizer& tokenizer,
                                         std::int64_t max_seq_length);
 
 }  // namespace llmops::data

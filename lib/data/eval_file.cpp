@@ -27,10 +27,9 @@ class EvalFile : public PreparedDataset {
 
 }  // namespace
 
-std::unique_ptr<Dataset> open_eval_file(const std::string& path, const text::Tokenizer& tokenizer,
+std::unique_ptr<Dataset> open_eval_file(const recipe::Source& source,
+                                        const text::Tokenizer& tokenizer,
                                         std::int64_t max_seq_length) {
-  recipe::Source source;
-  source.path = path;
   const Corpus corpus = find_corpus(source, "data");
   auto memory = std::make_unique<TokenMemory>();
   tokenize(corpus, tokenizer, true, {}, *memory);
@@ -39,7 +38,7 @@ std::unique_ptr<Dataset> open_eval_file(const std::string& path, const text::Tok
   part.tokens = memory->view();
   part.starts = memory->starts();
   const auto documents = static_cast<std::int64_t>(part.starts.size());
-  part.count = {path, documents, memory->bytes(), part.tokens.size, 0, 0};
+  part.count = {source.path, documents, memory->bytes(), part.tokens.size, 0, 0};
   RowSettings settings;
   settings.length = max_seq_length;
   // The caller keeps the tokenizer alive.
