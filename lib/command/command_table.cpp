@@ -1,4 +1,5 @@
 #include "command/command.h"
+#include "command/completion_command.h"
 #include "command/data_command.h"
 #include "command/eval_command.h"
 #include "command/generate_command.h"
@@ -12,8 +13,8 @@ namespace llmops::command {
 
 std::span<const Command> commands() {
   static const Command kTable[] = {
-      train_command(), eval_command(), generate_command(),
-      track_command(), data_command(), recipe_command(),
+      train_command(), eval_command(),   generate_command(),   track_command(),
+      data_command(),  recipe_command(), completion_command(),
   };
   return kTable;
 }
