@@ -144,7 +144,6 @@ ExitCode evaluate(Options& options, const Invocation& invocation) {
   } else {
     print_report(invocation.out, report);
   }
-  std::fflush(invocation.out);
   const auto values = metrics_of(report);
   for (const recipe::Expectation& gate : gates) {
     const double value = values.at(gate.metric);

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "base/time.h"
+#include "command/tell.h"
 
 namespace llmops::command {
 
@@ -131,7 +132,7 @@ void Progress::redraw(const std::string& line) {
     } while (!shown.empty() && (static_cast<unsigned char>(shown.back()) & 0xC0) == 0x80);
     if (!shown.empty() && static_cast<unsigned char>(shown.back()) >= 0xC0) shown.pop_back();
   }
-  fmt::print(stream_, "\r\x1b[K{}", shown);
+  tell(stream_, "\r\x1b[K{}", shown);
   std::fflush(stream_);
   open_ = true;
   line_ = line;
@@ -152,9 +153,9 @@ void Progress::step(const engine::StepReport& report) {
       return;
     case ProgressMode::kLines:
       if (!last && report.step != 1 && report.step % logging_steps_ != 0) return;
-      fmt::print(stream_, "{}\n",
-                 join_fields(fmt::format("step {}/{}", report.step, report.total_steps),
-                             fields_of(report)));
+      tell(stream_, "{}\n",
+           join_fields(fmt::format("step {}/{}", report.step, report.total_steps),
+                       fields_of(report)));
       std::fflush(stream_);
       return;
     case ProgressMode::kJson:
@@ -178,15 +179,15 @@ void Progress::note(std::string_view text) {
     json(Json::object().set("note", text));
     return;
   }
-  if (open_) fmt::print(stream_, "\r\x1b[K");
-  fmt::print(stream_, "{}\n", printable(text));
+  if (open_) tell(stream_, "\r\x1b[K");
+  tell(stream_, "{}\n", printable(text));
   if (open_) redraw(line_);
   std::fflush(stream_);
 }
 
 void Progress::json(const Json& object) {
   if (mode_ != ProgressMode::kJson) return;
-  fmt::print(stream_, "{}\n", object.dump());
+  tell(stream_, "{}\n", object.dump());
   std::fflush(stream_);
 }
 

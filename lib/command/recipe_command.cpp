@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "command/arguments.h"
+#include "command/tell.h"
 #include "config/keys.h"
 #include "config/write_yaml.h"
 #include "recipe/load.h"
@@ -109,7 +110,7 @@ ExitCode copy(const CopyOptions& options, const Invocation& invocation) {
   FileWriter file(path);
   file.write(shipped->text);
   file.close();
-  fmt::print(invocation.err, "wrote {}\n", printable(path));
+  tell(invocation.err, "wrote {}\n", printable(path));
   return ExitCode::kOk;
 }
 

@@ -16,25 +16,28 @@
 #include "base/version.h"
 #include "command/command.h"
 #include "command/help.h"
+#include "command/tell.h"
 
 namespace llmops::command {
 
 namespace {
 
-void print_help(std::FILE* out) {
-  fmt::print(out,
-             "llmops {}: train, evaluate and track language models\n\n"
-             "Usage: llmops COMMAND [options]\n\nCommands:\n",
-             version());
+std::string help_text() {
+  std::string text = fmt::format(
+
+      "llmops {}: train, evaluate and track language models\n\n"
+      "Usage: llmops COMMAND [options]\n\nCommands:\n",
+      version());
   for (const Command& command : commands()) {
-    fmt::print(out, "  {:<12}{}\n", command.name, command.summary);
+    text += fmt::format("  {:<12}{}\n", command.name, command.summary);
   }
-  fmt::print(out,
-             "\nOptions of every command:\n  -h, --help          Help of a command\n"
-             "  --store PATH        {}\n  --no-color          {}\n"
-             "\nOptions without a command:\n"
-             "  --version           Version of this program\n",
-             kStoreHelp, kNoColorHelp);
+  text += fmt::format(
+      "\nOptions of every command:\n  -h, --help          Help of a command\n"
+      "  --store PATH        {}\n  --no-color          {}\n"
+      "\nOptions without a command:\n"
+      "  --version           Version of this program\n",
+      kStoreHelp, kNoColorHelp);
+  return text;
 }
 
 const Command& find_command(std::string_view name) {
@@ -158,11 +161,11 @@ ExitCode dispatch(Invocation& invocation) {
   }
   const auto at = static_cast<std::size_t>(leading.command_at);
   if (leading.help) {
-    print_help(invocation.out);
+    fmt::print(invocation.out, "{}", help_text());
     return ExitCode::kOk;
   }
   if (at >= invocation.arguments.size()) {
-    print_help(invocation.err);
+    tell_text(invocation.err, help_text());
     return ExitCode::kUsage;
   }
   const Command& command = find_command(invocation.arguments[at]);
@@ -210,7 +213,7 @@ int run(int argc, char** argv) {
   const auto report = [&](ExitCode code, std::string_view what) {
     // Several lines are several problems, of a recipe for example.
     for (const std::string& line : split(what, '\n')) {
-      fmt::print(invocation.err, "llmops: {}\n", printable(line));
+      tell(invocation.err, "llmops: {}\n", printable(line));
     }
     return static_cast<int>(code);
   };

@@ -10,6 +10,7 @@
 #include "base/signal.h"
 #include "base/text.h"
 #include "command/open_store.h"
+#include "command/tell.h"
 #include "command/track_plot.h"
 #include "track/list.h"
 #include "track/resolve.h"
@@ -47,8 +48,8 @@ ExitCode list(ListOptions options, const Invocation& invocation) {
   }
   const std::int64_t all = count_runs(store);
   if (std::ssize(runs.runs) < all) {
-    fmt::print(invocation.err, "{} of {} runs{}\n", runs.runs.size(), all,
-               std::ssize(runs.runs) == options.filter.limit ? "; -n 0 shows all" : "");
+    tell(invocation.err, "{} of {} runs{}\n", runs.runs.size(), all,
+         std::ssize(runs.runs) == options.filter.limit ? "; -n 0 shows all" : "");
   }
   return ExitCode::kOk;
 }
@@ -130,9 +131,9 @@ void print_end(const store::Run& run, bool json, const Invocation& invocation) {
     fmt::print(invocation.out, "{}\n", track::run_json(run).set("type", "end").dump());
     return;
   }
-  fmt::print(invocation.err, "{} {}{}{}\n", printable(run.name), name_of(run.status),
-             run.exit_code.value_or(0) == 0 ? "" : fmt::format(", exit {}", *run.exit_code),
-             run.reason.empty() ? "" : ": " + printable(run.reason));
+  tell(invocation.err, "{} {}{}{}\n", printable(run.name), name_of(run.status),
+       run.exit_code.value_or(0) == 0 ? "" : fmt::format(", exit {}", *run.exit_code),
+       run.reason.empty() ? "" : ": " + printable(run.reason));
 }
 
 // Looks every tenth of a second whether the store has changed, and every second whether the

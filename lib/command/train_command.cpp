@@ -11,6 +11,7 @@
 #include "command/batch_export.h"
 #include "command/dry_run.h"
 #include "command/story_score.h"
+#include "command/tell.h"
 #include "command/train_host.h"
 #include "command/train_outcome.h"
 #include "command/train_resume.h"
@@ -111,15 +112,14 @@ void print_result(const TrainOptions& options, const Invocation& invocation,
 void print_profile(const Invocation& invocation, const Json& profile, const std::string& trace) {
   if (!profile.is_object()) return;
   const double step = profile.at("seconds_per_step").as_double();
-  fmt::print(invocation.err, "\n{:<24} {:>10} {:>8} {:>8}\n", "kernel", "ms/step", "calls",
-             "share");
+  tell(invocation.err, "\n{:<24} {:>10} {:>8} {:>8}\n", "kernel", "ms/step", "calls", "share");
   for (const Json& kernel : profile.at("kernels").as_array()) {
     const double seconds = kernel.at("seconds_per_step").as_double();
-    fmt::print(invocation.err, "{:<24} {:>10.3f} {:>8.0f} {:>7.1f}%\n",
-               kernel.at("name").as_string(), 1e3 * seconds,
-               kernel.at("calls_per_step").as_double(), step > 0 ? 100 * seconds / step : 0);
+    tell(invocation.err, "{:<24} {:>10.3f} {:>8.0f} {:>7.1f}%\n", kernel.at("name").as_string(),
+         1e3 * seconds, kernel.at("calls_per_step").as_double(),
+         step > 0 ? 100 * seconds / step : 0);
   }
-  fmt::print(invocation.err, "{:<24} {:>10.3f}\ntrace: {}\n", "step", 1e3 * step, trace);
+  tell(invocation.err, "{:<24} {:>10.3f}\ntrace: {}\n", "step", 1e3 * step, trace);
 }
 
 ExitCode train(TrainOptions& options, const Invocation& invocation) {

@@ -48,7 +48,9 @@ void TrainHost::sample(std::int64_t step, std::string_view prompt, std::string_v
     return;
   }
   progress_.note(fmt::format("sample at step {}:", step));
-  for (const std::string& line : split(std::string(prompt) + std::string(text), '\n')) {
+  std::string whole = std::string(prompt) + std::string(text);
+  while (whole.ends_with('\n')) whole.pop_back();
+  for (const std::string& line : split(whole, '\n')) {
     progress_.note("  " + line);
   }
 }

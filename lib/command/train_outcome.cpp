@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "command/tell.h"
 #include "recipe/expect.h"
 #include "track/plot.h"
 
@@ -32,19 +33,18 @@ void print_ending(const Invocation& invocation, const TrainSetup& setup, const T
     options.width = 72;
     options.height = 10;
     options.color = invocation.color(err);
-    fmt::print(err, "\n{}\n", track::braille_plot({{"train/loss", host.losses()}}, options));
+    tell(err, "\n{}\n", track::braille_plot({{"train/loss", host.losses()}}, options));
   }
-  fmt::print(err, "{} steps, {} tokens in {}\n", result.step,
-             format_count(static_cast<double>(result.total_tokens)),
-             format_seconds(result.seconds));
+  tell(err, "{} steps, {} tokens in {}\n", result.step,
+       format_count(static_cast<double>(result.total_tokens)), format_seconds(result.seconds));
   if (result.checkpoint.empty()) return;
   const std::string model =
       result.best_checkpoint.empty() ? result.checkpoint : result.best_checkpoint;
-  fmt::print(err, "\nNext:\n  llmops generate {} \"Once\"\n  llmops track show {}\n",
-             printable(model), run_id.substr(0, 10));
+  tell(err, "\nNext:\n  llmops generate {} \"Once\"\n  llmops track show {}\n", printable(model),
+       run_id.substr(0, 10));
   if (!setup.recipe().data.eval.empty() && !setup.recipe().data.eval[0].path.empty()) {
-    fmt::print(err, "  llmops eval --model {} --data {}\n", printable(model),
-               printable(setup.recipe().data.eval[0].path));
+    tell(err, "  llmops eval --model {} --data {}\n", printable(model),
+         printable(setup.recipe().data.eval[0].path));
   }
 }
 
