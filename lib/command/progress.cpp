@@ -117,8 +117,14 @@ Progress::~Progress() {
   finish();
 }
 
+void Progress::erase() {
+  tell(stream_, "\r\x1b[K");
+  open_ = false;
+}
+
 void Progress::finish() {
-  if (open_) std::fputc('\n', stream_);
+  if (open_ && in_phase_) erase();
+  if (open_) tell(stream_, "\n");
   open_ = false;
   std::fflush(stream_);
 }
@@ -135,6 +141,7 @@ void Progress::redraw(const std::string& line) {
   tell(stream_, "\r\x1b[K{}", shown);
   std::fflush(stream_);
   open_ = true;
+  in_phase_ = false;
   line_ = line;
   last_draw_ = monotonic_seconds();
 }
@@ -171,6 +178,7 @@ void Progress::phase(std::string_view what, double done, double total) {
   if (monotonic_seconds() - last_draw_ < kRedrawSeconds) return;
   redraw(total > 0 ? fmt::format("{} {} {:.0f}%", bar(done / total), what, 100 * done / total)
                    : fmt::format("{} {}", what, format_count(done)));
+  in_phase_ = true;
 }
 
 void Progress::note(std::string_view text) {
@@ -179,9 +187,10 @@ void Progress::note(std::string_view text) {
     json(Json::object().set("note", text));
     return;
   }
-  if (open_) tell(stream_, "\r\x1b[K");
+  const bool again = open_ && !in_phase_;
+  if (open_) erase();
   tell(stream_, "{}\n", printable(text));
-  if (open_) redraw(line_);
+  if (again) redraw(line_);
   std::fflush(stream_);
 }
 

@@ -24,16 +24,18 @@ class Progress {
   void phase(std::string_view what, double done, double total);
   void json(const Json& object);  // kJson only: one line
   bool is_json() const { return mode_ == ProgressMode::kJson; }
-  void finish();  // leaves the live line as it stands
+  void finish();  // leaves the line of the last step as it stands
 
  private:
   void redraw(const std::string& line);
+  void erase();
 
   std::FILE* stream_;
   ProgressMode mode_;
   std::int64_t logging_steps_;
   double last_draw_ = 0;
-  bool open_ = false;  // the cursor stands behind a live line
+  bool open_ = false;      // the cursor stands behind a live line
+  bool in_phase_ = false;  // which tells of a phase: nothing to keep when that is over
   std::string line_;
 };
 
