@@ -22,7 +22,8 @@ In what is expected, a line "..." stands for any number of lines and <*> for any
 In Markdown the blocks ```console are run the same way, and a block whose fence says title="NAME"
 is written to that file before. There stdout and stderr appear together as in a terminal, the
 status must be 0 ("; echo $?" shows another), runs of spaces count as one, and a word that holds a
-digit matches any other such word: losses and times differ from machine to machine.
+digit matches any other such word, together with the unit behind it: losses, times and sizes differ
+from machine to machine. "…" at the end of a line stands for the rest of it: so does generated text.
 
 Programs see HOME and the working directory as the temporary directory, no LLMOPS_ variables but
 LLMOPS_TORCH_DIR, and REPOSITORY, the folder of the sources.
@@ -37,6 +38,8 @@ import sys
 import tempfile
 
 TIMEOUT_S = 240
+NUMBER = re.compile(r"\S*\d\S*")
+UNIT = re.compile(r"(?:ms|s|B|KiB|MiB|GiB)[,)]*")
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 
 
@@ -141,8 +144,15 @@ def parse_markdown(lines):
 def line_pattern(expected, loose):
     if not loose:
         return ".*".join(re.escape(part) for part in expected.split("<*>"))
-    words = [r"\S*\d\S*" if re.search(r"\d", word) else re.escape(word) for word in expected.split()]
-    return r"\s*" + r"\s+".join(words) + r"\s*"
+    words, rest = expected.removesuffix("…").split(), ".*" if expected.endswith("…") else ""
+    patterns = []
+    for before, word in zip([""] + words, words):
+        if UNIT.fullmatch(word) and NUMBER.fullmatch(before):
+            # "850 ms" and "1m 20s" are both a time.
+            patterns[-1] = rf"{NUMBER.pattern}(\s+{UNIT.pattern}|\s+\d+[hms]\b)?[,)]*"
+        else:
+            patterns.append(NUMBER.pattern if NUMBER.fullmatch(word) else re.escape(word))
+    return r"\s*" + r"\s+".join(patterns) + rest + r"\s*"
 
 
 def matches(expected, actual, loose):

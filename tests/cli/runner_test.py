@@ -72,6 +72,15 @@ class Runner(unittest.TestCase):
         self.fails(text.replace("x: 1\nstep", "y: 1\nstep"), "output", suffix=".md")
         self.fails("```console\n$ exit 2\n```\n", "exit status 2", suffix=".md")
 
+    def test_markdown_takes_any_number_with_any_unit_and_any_rest_of_a_line(self):
+        def page(actual, expected):
+            return f"```console\n$ echo '{actual}'\n{expected}\n```\n"
+        self.passes(page("took 2m 05s (4.1 MiB) more", "took 850 ms (12 B) more"), suffix=".md")
+        self.passes(page("took 850 ms more", "took 1.5 s more"), suffix=".md")
+        self.fails(page("took 850 us more", "took 1.5 s more"), "output", suffix=".md")
+        self.passes(page("Once upon a time", "Once…"), suffix=".md")
+        self.fails(page("Never", "Once…"), "output", suffix=".md")
+
 
 if __name__ == "__main__":
     unittest.main()
