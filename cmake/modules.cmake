@@ -42,7 +42,9 @@ function(llmops_test module)
   target_link_libraries(${stem}_test PRIVATE llmops_test_main ${closure} ${ARG_LIBS})
   target_compile_options(${stem}_test PRIVATE ${LLMOPS_WARNINGS})
   add_test(NAME unit.${module} COMMAND ${stem}_test)
-  set_tests_properties(unit.${module} PROPERTIES LABELS "unit;${ARG_LABEL}" TIMEOUT 300)
+  # Threads that wait by spinning take the processor from tests that run beside them.
+  set_tests_properties(unit.${module} PROPERTIES
+    LABELS "unit;${ARG_LABEL}" TIMEOUT 300 ENVIRONMENT OMP_WAIT_POLICY=passive)
   # Cases tagged [.gpu] are hidden from the plain run; scripts/gpu_check.sh runs them from a bundle.
   if(module MATCHES "^tensor")
     add_test(NAME gpu.${module} COMMAND ${stem}_test [gpu])

@@ -107,13 +107,4 @@ Difference gradient_difference(const Golden& golden, const Tensor& flat_gradient
   return worst;
 }
 
-plan::ActivationShape shape_of(const data::Batch& batch, plan::Recompute recompute) {
-  plan::ActivationShape shape;
-  shape.rows = batch.rows;
-  shape.length = batch.length;
-  shape.loss_chunk_rows = 5;  // several chunks, the last one short
-  shape.recompute = recompute;
-  return shape;
-}
-
 }  // namespace llmops::tensor

@@ -8,8 +8,8 @@
 #include "arch/transformer_config.h"
 #include "base/json.h"
 #include "data/batch.h"
-#include "plan/buffers.h"
 #include "tensor/model/weights.h"
+#include "tests/unit/tensor/model/passes.h"
 
 namespace llmops::tensor {
 
@@ -22,14 +22,7 @@ struct Golden {
 };
 Golden load_golden(const std::string& name, bool bf16 = false);
 
-// The largest difference over the largest reference value, and where the tensor is called.
-struct Difference {
-  double relative = 0;
-  std::string where;
-};
 // Of our flat gradient buffer against the file's gradients.
 Difference gradient_difference(const Golden& golden, const Tensor& flat_gradients);
-
-plan::ActivationShape shape_of(const data::Batch& batch, plan::Recompute recompute);
 
 }  // namespace llmops::tensor

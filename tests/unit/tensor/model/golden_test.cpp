@@ -1,80 +1,73 @@
 #include "tests/unit/tensor/model/golden.h"
 
-#include <ATen/core/grad_mode.h>
-#include <ATen/ops/zeros.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/empty.h>
 
 #include <cmath>
 
-#include "tensor/model/transformer.h"
-#include "tests/catch.h"
+#include "tests/unit/tensor/tables.h"
 
 namespace llmops::tensor {
 
 namespace {
 
-struct Computed {
-  double loss = 0;
-  Tensor gradients;
-};
+const auto kModels = {"gpt2", "gpt2_no_bias", "llama", "mistral"};
 
-Computed compute(Golden& golden, const Kernels& kernels, plan::Recompute recompute) {
-  const at::NoGradGuard no_grad;
-  const auto buffers = plan::activation_buffers(golden.config, shape_of(golden.batch, recompute));
-  Activations activations(golden.config, buffers, golden.batch.rows, golden.batch.length,
-                          at::Device(at::kCPU), plan::Precision::kFp32);
-  Computed computed;
-  computed.gradients = at::zeros({golden.weights->layout().size});
-  ModelTensors gradients = bind(golden.config, golden.weights->layout(), computed.gradients);
-  activations.set_batch(golden.batch, 0);
-  const double tokens = static_cast<double>(golden.batch.supervised_tokens);
-  forward(kernels, golden.config, golden.weights->tensors(), activations, {});
-  head_loss(kernels, golden.weights->tensors(), activations, static_cast<float>(1 / tokens),
-            &gradients);
-  const float* losses = activations.losses.data_ptr<float>();
-  for (std::int64_t i = 0; i < activations.losses.numel(); ++i) computed.loss += losses[i];
-  computed.loss /= tokens;
-  backward(kernels, golden.config, recompute, golden.weights->tensors(), activations, {},
-           gradients);
-  return computed;
+double scale_of(const Golden& golden) {
+  return 1.0 / static_cast<double>(golden.batch.supervised_tokens);
 }
 
-// 1e-4 of each tensor's largest value: what float32 with other orders of summation leaves, with
-// room (measured: below 3e-6).
-constexpr double kTolerance = 1e-4;
-
-void check_table(const Kernels& kernels) {
-  for (const std::string name : {"gpt2", "gpt2_no_bias", "llama", "mistral"}) {
-    Golden golden = load_golden(name);
-    for (plan::Recompute recompute :
-         {plan::Recompute::kOff, plan::Recompute::kSelective, plan::Recompute::kFull}) {
-      CAPTURE(kernels.name, name, static_cast<int>(recompute));
-      const Computed computed = compute(golden, kernels, recompute);
-      const double want = golden.json.at("loss").as_double();
-      CHECK(std::abs(computed.loss - want) <= 1e-5 * want);
-      const Difference worst = gradient_difference(golden, computed.gradients);
-      INFO("worst gradient: " << worst.where);
-      CHECK(worst.relative <= kTolerance);
-    }
+Tensor logits_of(const Golden& golden) {
+  const Json::Array& values = golden.json.at("logits").as_array();
+  Tensor logits = at::empty({golden.batch.rows * golden.batch.length, golden.config.vocab_size});
+  REQUIRE(std::ssize(values) == logits.numel());
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    logits.data_ptr<float>()[i] = static_cast<float>(values[i].as_double());
   }
+  return logits;
 }
 
 }  // namespace
 
-TEST_CASE("loss and every gradient equal transformers' with the ATen compositions") {
-  check_table(aten_kernels());
-}
-
-TEST_CASE("loss and every gradient equal transformers' with the CPU kernels") {
-  check_table(cpu_kernels());
+// 1e-4 of each tensor's largest value: what float32 with other orders of summation leaves, with
+// room (measured: below 3e-6).
+TEST_CASE("logits, loss and every gradient equal transformers', with every table") {
+  for (const std::string name : kModels) {
+    Golden golden = load_golden(name);
+    const Tensor logits = logits_of(golden);
+    const double want = golden.json.at("loss").as_double();
+    with_each_table([&](const Kernels& kernels) {
+      for (const plan::Recompute recompute :
+           {plan::Recompute::kOff, plan::Recompute::kSelective, plan::Recompute::kFull}) {
+        CAPTURE(name, static_cast<int>(recompute));
+        const double scale = scale_of(golden);
+        const Computed got =
+            compute(kernels, *golden.weights, golden.batch, scale, {.recompute = recompute});
+        CHECK(std::abs(got.loss_sum * scale - want) <= 1e-5 * want);
+        CHECK(difference(got.logits, logits) <= 1e-4);
+        const Difference worst = gradient_difference(golden, got.gradients);
+        INFO("worst gradient: " << worst.where);
+        CHECK(worst.relative <= 1e-4);
+      }
+    });
+  }
 }
 
 TEST_CASE("recomputation changes no bit of the gradients") {
-  Golden golden = load_golden("llama");
-  const Computed off = compute(golden, cpu_kernels(), plan::Recompute::kOff);
-  const Computed selective = compute(golden, cpu_kernels(), plan::Recompute::kSelective);
-  const Computed full = compute(golden, cpu_kernels(), plan::Recompute::kFull);
-  CHECK(off.gradients.equal(selective.gradients));
-  CHECK(off.gradients.equal(full.gradients));
+  for (const std::string name : kModels) {
+    Golden golden = load_golden(name);
+    with_each_table([&](const Kernels& kernels) {
+      CAPTURE(name);
+      const auto gradients = [&](plan::Recompute recompute) {
+        return compute(kernels, *golden.weights, golden.batch, scale_of(golden),
+                       {.recompute = recompute})
+            .gradients;
+      };
+      const Tensor off = gradients(plan::Recompute::kOff);
+      CHECK(off.equal(gradients(plan::Recompute::kSelective)));
+      CHECK(off.equal(gradients(plan::Recompute::kFull)));
+    });
+  }
 }
 
 }  // namespace llmops::tensor

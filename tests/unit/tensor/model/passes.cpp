@@ -1,0 +1,101 @@
+#include "tests/unit/tensor/model/passes.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/zeros.h>
+
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include "plan/buffers.h"
+
+namespace llmops::tensor {
+
+namespace {
+
+constexpr std::int64_t kChunk = 5;  // rows of logits: several chunks, the last one short
+
+struct Shard {
+  std::int64_t first = 0;  // row of the batch
+  Activations activations;
+  Tensor flat, logits;
+};
+
+Shard make_shard(Weights& weights, const data::Batch& batch, const Passes& passes,
+                 std::int64_t first, std::int64_t rows) {
+  plan::ActivationShape shape;
+  shape.rows = rows;
+  shape.length = batch.length;
+  shape.loss_chunk_rows = kChunk;
+  shape.recompute = passes.recompute;
+  shape.precision = weights.bf16() ? plan::Precision::kBf16Mixed : plan::Precision::kFp32;
+  const auto buffers = plan::activation_buffers(weights.config(), shape);
+  const auto floats = at::TensorOptions(weights.device()).dtype(at::kFloat);
+  return {
+      first,
+      Activations(weights.config(), buffers, rows, batch.length, weights.device(), shape.precision),
+      at::zeros({weights.layout().size}, floats),
+      at::empty({rows * batch.length, weights.config().vocab_size},
+                floats.dtype(weights.bf16() ? at::kBFloat16 : at::kFloat))};
+}
+
+void run(const Kernels& kernels, Weights& weights, const data::Batch& batch, double scale,
+         const Passes& passes, Shard& shard) {
+  const at::NoGradGuard no_grad;  // a property of the thread
+  const arch::TransformerConfig& config = weights.config();
+  Activations& act = shard.activations;
+  DropoutPlace place = passes.dropout;
+  place.first_row = shard.first;
+  ModelTensors gradients = bind(config, weights.layout(), shard.flat);
+  act.set_batch(batch, shard.first);
+  forward(kernels, config, weights.tensors(), act, place);
+  kernels.linear(act.norm_final, weights.tensors().head, {}, shard.logits);
+  head_loss(kernels, weights.tensors(), act, static_cast<float>(scale), &gradients);
+  backward(kernels, config, passes.recompute, weights.tensors(), act, place, gradients);
+}
+
+}  // namespace
+
+Computed compute(const Kernels& kernels, Weights& weights, const data::Batch& batch, double scale,
+                 const Passes& passes) {
+  const at::NoGradGuard no_grad;
+  std::vector<Shard> shards;
+  for (int i = 0; i < passes.shards; ++i) {
+    const std::int64_t first = batch.rows * i / passes.shards;
+    shards.push_back(
+        make_shard(weights, batch, passes, first, batch.rows * (i + 1) / passes.shards - first));
+  }
+#pragma omp parallel for num_threads(passes.shards) schedule(static, 1) if (passes.shards > 1)
+  for (int i = 0; i < passes.shards; ++i) {
+    run(kernels, weights, batch, scale, passes, shards[static_cast<std::size_t>(i)]);
+  }
+  Computed all;
+  all.gradients = at::zeros({weights.layout().size});
+  all.logits = at::empty({batch.rows * batch.length, weights.config().vocab_size});
+  for (const Shard& shard : shards) {
+    all.gradients.add_(shard.flat.cpu());
+    all.loss_sum += shard.activations.losses.sum(at::kDouble).item<double>();
+    all.logits.narrow(0, shard.first * batch.length, shard.logits.size(0)).copy_(shard.logits);
+  }
+  return all;
+}
+
+double difference(const Tensor& a, const Tensor& b) {
+  const double off = (a - b).abs().max().item<double>(), most = b.abs().max().item<double>();
+  if (off == 0) return 0;
+  const double relative = off / most;
+  return std::isnan(relative) ? std::numeric_limits<double>::infinity() : relative;
+}
+
+Difference worst_difference(const arch::ParameterLayout& layout, const Tensor& a, const Tensor& b) {
+  Difference worst;
+  for (const arch::Parameter& p : layout.parameters) {
+    const double off = difference(a.narrow(0, p.offset, p.size), b.narrow(0, p.offset, p.size));
+    if (off > worst.relative) worst = {off, p.name};
+  }
+  return worst;
+}
+
+}  // namespace llmops::tensor

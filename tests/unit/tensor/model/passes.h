@@ -1,0 +1,33 @@
+#pragma once
+
+#include <string>
+
+#include "data/batch.h"
+#include "tensor/model/transformer.h"
+
+namespace llmops::tensor {
+
+// One forward and backward of the written-out model, as a training step runs it.
+struct Passes {
+  plan::Recompute recompute = plan::Recompute::kOff;
+  int shards = 1;  // computed side by side, in a thread each
+  DropoutPlace dropout = {};
+};
+struct Computed {
+  Tensor logits;  // float [B T, V]
+  double loss_sum = 0;
+  Tensor gradients;  // flat, of scale * loss_sum
+};
+Computed compute(const Kernels& kernels, Weights& weights, const data::Batch& batch, double scale,
+                 const Passes& passes = {});
+
+// max |a - b| / max |b|; not a number counts as infinite.
+double difference(const Tensor& a, const Tensor& b);
+// The largest such difference of one weight's gradient, and which weight it is.
+struct Difference {
+  double relative = 0;
+  std::string where;
+};
+Difference worst_difference(const arch::ParameterLayout& layout, const Tensor& a, const Tensor& b);
+
+}  // namespace llmops::tensor

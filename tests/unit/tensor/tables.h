@@ -1,0 +1,29 @@
+#pragma once
+
+#include <string>
+#include <utility>
+
+#include "tensor/kernels/cpu/isa.h"
+#include "tensor/kernels/kernels.h"
+#include "tests/catch.h"
+
+namespace llmops::tensor {
+
+// Runs work(kernels) with the CPU table at each instruction-set level of this processor, then with
+// the ATen table.
+template <typename Work>
+void with_each_table(const Work& work) {
+  struct Restore {
+    cpu::Isa level = cpu::isa();
+    ~Restore() { cpu::use_isa(level); }
+  } restore;
+  for (int level = 0; level <= static_cast<int>(cpu::best_isa()); ++level) {
+    cpu::use_isa(static_cast<cpu::Isa>(level));
+    INFO("cpu kernels, " << cpu_isa());
+    work(cpu_kernels());
+  }
+  INFO("ATen compositions");
+  work(aten_kernels());
+}
+
+}  // namespace llmops::tensor
