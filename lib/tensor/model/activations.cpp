@@ -126,7 +126,7 @@ Activations::Activations(const arch::TransformerConfig& config,
       this->*shared = memory.take(buffer);
     }
   }
-  segment_storage_ = segments.view({rows, length});
+  if (segments.defined()) segment_storage_ = segments.view({rows, length});
   if (rope_cos.defined()) fill_rope(rope_cos, rope_sin, config.rope_theta, config.head_dim);
 }
 
