@@ -45,6 +45,7 @@ class LanguageModel final : public engine::Model {
   };
   Activations& buffers_for(std::int64_t rows, std::int64_t length);
   void check_id(std::int32_t id) const;
+  void check_length(std::int64_t length) const;
   void refill(Running& running);
   FinishReason emit(RequestId id, Running& running,
                     const std::function<void(const TokenEvent&)>& on_token);
@@ -62,6 +63,13 @@ void LanguageModel::check_id(std::int32_t id) const {
   if (id < 0 || id >= config_.vocab_size) {
     throw usage_error("token id {} is outside the model's vocabulary of {}", id,
                       config_.vocab_size);
+  }
+}
+
+void LanguageModel::check_length(std::int64_t length) const {
+  if (length > config_.max_positions) {
+    throw usage_error("a row of {} tokens is longer than the model's {}", length,
+                      config_.max_positions);
   }
 }
 
@@ -83,11 +91,9 @@ Activations& LanguageModel::buffers_for(std::int64_t rows, std::int64_t length) 
 void LanguageModel::score(const data::Batch& batch, std::span<float> losses) {
   const at::NoGradGuard no_grad;
   LLMOPS_CHECK(std::ssize(losses) == batch.rows * batch.length);
-  if (batch.length > config_.max_positions) {
-    throw usage_error("a row of {} tokens is longer than the model's {}", batch.length,
-                      config_.max_positions);
-  }
+  check_length(batch.length);
   for (std::int32_t id : batch.inputs) check_id(id);
+  for (std::int32_t id : batch.targets) check_id(std::max(id, 0));
   Activations& act = buffers_for(batch.rows, batch.length);
   act.set_batch(batch, 0);
   const Kernels& kernels = kernels_for(weights_.token_embedding.device());
@@ -100,6 +106,7 @@ void LanguageModel::score(const data::Batch& batch, std::span<float> losses) {
 
 std::vector<float> LanguageModel::logits(std::span<const std::int32_t> ids) {
   const at::NoGradGuard no_grad;
+  check_length(std::ssize(ids));
   data::Batch batch;
   batch.rows = 1;
   batch.length = std::ssize(ids);
