@@ -5,8 +5,6 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/zeros.h>
 
-#include <cmath>
-#include <limits>
 #include <vector>
 
 #include "plan/buffers.h"
@@ -80,13 +78,6 @@ Computed compute(const Kernels& kernels, Weights& weights, const data::Batch& ba
     all.logits.narrow(0, shard.first * batch.length, shard.logits.size(0)).copy_(shard.logits);
   }
   return all;
-}
-
-double difference(const Tensor& a, const Tensor& b) {
-  const double off = (a - b).abs().max().item<double>(), most = b.abs().max().item<double>();
-  if (off == 0) return 0;
-  const double relative = off / most;
-  return std::isnan(relative) ? std::numeric_limits<double>::infinity() : relative;
 }
 
 Difference worst_difference(const arch::ParameterLayout& layout, const Tensor& a, const Tensor& b) {

@@ -4,6 +4,7 @@
 
 #include "data/batch.h"
 #include "tensor/model/transformer.h"
+#include "tests/unit/tensor/compare.h"
 
 namespace llmops::tensor {
 
@@ -21,9 +22,7 @@ struct Computed {
 Computed compute(const Kernels& kernels, Weights& weights, const data::Batch& batch, double scale,
                  const Passes& passes = {});
 
-// max |a - b| / max |b|; not a number counts as infinite.
-double difference(const Tensor& a, const Tensor& b);
-// The largest such difference of one weight's gradient, and which weight it is.
+// The largest difference (compare.h) of one weight's gradient, and which weight it is.
 struct Difference {
   double relative = 0;
   std::string where;

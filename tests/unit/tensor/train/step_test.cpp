@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "tests/catch.h"
+#include "tests/unit/tensor/compare.h"
 #include "tests/unit/tensor/train/tiny.h"
 
 namespace llmops::tensor {
@@ -32,10 +33,6 @@ struct Run {
   Weights weights;
   TrainStep step;
 };
-
-double difference(const Tensor& a, const Tensor& b) {
-  return (a - b).abs().max().item<double>() / b.abs().max().item<double>();
-}
 
 // The gradients after micro batches of `rows` rows each.
 Tensor gradients(const arch::TransformerConfig& config, const data::Batch& batch, std::int64_t rows,

@@ -1,0 +1,138 @@
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/zeros.h>
+
+#include "base/random.h"
+#include "tests/unit/tensor/kernels/check.h"
+
+namespace llmops::tensor {
+
+namespace {
+
+constexpr std::uint64_t kSeed = 50;
+
+// The largest of |got - want| / bound over the elements; a sum of k products of float32 is off by
+// at most about k 2^-24 times the sum of their sizes, and a bfloat16 result by 2^-8 of itself more.
+double excess(const Tensor& got, const Tensor& want, const Tensor& sizes, std::int64_t k) {
+  Tensor bound = sizes * (static_cast<double>(k + 8) * 0x1p-24);
+  if (got.scalar_type() == at::kBFloat16) bound = bound + want.abs() * 0x1p-8;
+  return ((got.to(at::kDouble) - want).abs() / (bound + 1e-30)).max().item<double>();
+}
+
+struct Product {
+  Tensor want, sizes;  // in float64
+};
+Product product(const Tensor& a, const Tensor& b) {
+  const Tensor wide_a = a.to(at::kDouble), wide_b = b.to(at::kDouble);
+  return {wide_a.mm(wide_b), wide_a.abs().mm(wide_b.abs())};
+}
+
+// The three products of a layer of m rows, n outputs and k inputs; operands are ours to keep.
+void check_products(const Kernels& kernels, std::int64_t m, std::int64_t n, std::int64_t k,
+                    at::ScalarType type) {
+  CAPTURE(kSeed, m, n, k, at::toString(type));
+  const bool rounds_bias = &kernels == &aten_kernels() && type == at::kBFloat16;
+  const Tensor x = normal({m, k}, type), w = normal({n, k}, type), dy = normal({m, n}, type);
+  // The ATen table adds a bias of the activation type.
+  const Tensor bias = normal({n}, rounds_bias ? at::kBFloat16 : at::kFloat).to(at::kFloat);
+
+  Tensor y = normal({m, n}, type);
+  const Product forward = product(x, w.t());
+  kernels.linear(x, w, {}, y);
+  CHECK(excess(y, forward.want, forward.sizes, k) <= 1);
+  kernels.linear(x, w, bias, y);
+  CHECK(excess(y, forward.want + bias, forward.sizes + bias.abs(), k) <= 1);
+
+  Tensor dx = normal({m, k}, type);
+  const Tensor before = dx.to(at::kDouble, false, true);
+  const Product input = product(dy, w);
+  kernels.linear_backward_input(dy, w, dx, true);
+  CHECK(excess(dx, input.want + before, input.sizes + before.abs(), n) <= 1);
+  kernels.linear_backward_input(dy, w, dx, false);
+  CHECK(excess(dx, input.want, input.sizes, n) <= 1);
+
+  Tensor dw = normal({n, k}), dbias = normal({n});
+  const Tensor dw_before = dw.to(at::kDouble), dbias_before = dbias.to(at::kDouble);
+  const Product weight = product(dy.t(), x);
+  kernels.linear_backward_weight(dy, x, dw, dbias);
+  CHECK(excess(dw, weight.want + dw_before, weight.sizes + dw_before.abs(), m) <= 1);
+  const Tensor wide = dy.to(at::kDouble);
+  CHECK(excess(dbias, wide.sum(0) + dbias_before, wide.abs().sum(0) + dbias_before.abs(), m) <= 1);
+}
+
+const std::vector<std::int64_t> kSizes = {1,  2,  3,  4,  5,  13,  14,  15,
+                                          31, 32, 33, 63, 65, 127, 513, 1025};
+
+}  // namespace
+
+// Sizes around the edges of tiles, strips and blocks.
+TEST_CASE("the products of a linear layer are exact to rounding at every size") {
+  at::manual_seed(kSeed);
+  Random random(kSeed, RandomStream::kSynthetic);
+  const auto any = [&] { return kSizes[random.below(kSizes.size())]; };
+  std::vector<std::array<std::int64_t, 3>> shapes;
+  while (shapes.size() < 60) {
+    const std::array shape{any(), any(), any()};
+    if (shape[0] * shape[1] * shape[2] < 3'000'000) shapes.push_back(shape);
+  }
+  for (const std::int64_t size : kSizes) {  // each size at each place
+    shapes.push_back({size, 33, 15});
+    shapes.push_back({15, size, 33});
+    shapes.push_back({33, 15, size});
+    shapes.push_back({1, size, 65});
+  }
+  shapes.push_back({4, 65, 9001});  // several blocks along k
+  shapes.push_back({63, 65, 9001});
+  with_each_table([&](const Kernels& kernels) {
+    for (const at::ScalarType type : {at::kFloat, at::kBFloat16}) {
+      for (const auto& [m, n, k] : shapes) check_products(kernels, m, n, k, type);
+    }
+  });
+}
+
+TEST_CASE("products are the same bits again and inside a parallel region") {
+  at::manual_seed(kSeed);
+  for (const at::ScalarType type : {at::kFloat, at::kBFloat16}) {
+    for (const std::int64_t m : {1, 3, 65, 513}) {
+      CAPTURE(kSeed, m, at::toString(type));
+      const Tensor x = normal({m, 65}, type), w = normal({127, 65}, type);
+      const Tensor dy = normal({m, 127}, type), bias = normal({127});
+      check_tables(tolerance(type), [&](const Kernels& kernels) {
+        Tensor y = at::empty({m, 127}, type), dx = at::empty({m, 65}, type);
+        Tensor dw = at::zeros({127, 65}), dbias = at::zeros({127});
+        kernels.linear(x, w, bias, y);
+        kernels.linear_backward_input(dy, w, dx, false);
+        kernels.linear_backward_weight(dy, x, dw, dbias);
+        return Tensors{y, dx, dw, dbias};
+      });
+    }
+  }
+}
+
+TEST_CASE("a layer with its activation is the layer, then the activation, to the bit") {
+  at::manual_seed(kSeed);
+  const auto kinds = {arch::Activation::kGeluTanh, arch::Activation::kGelu,
+                      arch::Activation::kSilu};
+  for (const at::ScalarType type : {at::kFloat, at::kBFloat16}) {
+    for (const arch::Activation kind : kinds) {
+      for (const bool gated : {false, true}) {
+        for (const auto& [m, f] : {std::pair{1, 7}, {3, 33}, {65, 127}, {257, 20}}) {
+          CAPTURE(kSeed, at::toString(type), static_cast<int>(kind), gated, m, f);
+          const std::int64_t up = gated ? 2 * f : f;
+          const Tensor x = normal({m, 33}, type), w = normal({up, 33}, type), bias = normal({up});
+          check_tables(tolerance(type), [&](const Kernels& kernels) {
+            Tensor pre = at::empty({m, up}, type), out = at::empty({m, f}, type);
+            Tensor plain = at::empty({m, up}, type), again = at::empty({m, f}, type);
+            kernels.linear_activation(x, w, bias, kind, gated, pre, out);
+            kernels.linear(x, w, bias, plain);
+            kernels.activation(pre, kind, gated, again);
+            CHECK(same_bits({plain, again}, {pre, out}));
+            return Tensors{pre, out};
+          });
+        }
+      }
+    }
+  }
+}
+
+}  // namespace llmops::tensor
