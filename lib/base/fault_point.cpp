@@ -1,11 +1,13 @@
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
 #include <mutex>
 #include <string>
+#include <vector>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -17,22 +19,42 @@ namespace {
 
 enum State : int { kUnread, kOff, kArmed };
 std::atomic<int> g_state{kUnread};
-std::atomic<std::int64_t> g_passed{0};
+
+struct Action {
+  std::string_view name;
+  int error;   // returned by the point
+  int signal;  // sent to this process
+};
+constexpr std::array<Action, 11> kActions{{
+    {"kill", 0, SIGKILL},
+    {"term", 0, SIGTERM},
+    {"int", 0, SIGINT},
+    {"hup", 0, SIGHUP},
+    {"usr1", 0, SIGUSR1},
+    {"enospc", ENOSPC, 0},
+    {"eio", EIO, 0},
+    {"edquot", EDQUOT, 0},
+    {"erofs", EROFS, 0},
+    {"emfile", EMFILE, 0},
+    {"nan", kNotFiniteFault, 0},
+}};
 
 struct Fault {
   std::string name;           // "*": every point
   std::int64_t position = 0;  // which passing, from 1
   bool and_later = false;     // "3+": that one and all after it
-  int error = 0;              // 0: kill
+  Action action{};
+  std::int64_t passed = 0;
 };
 std::mutex g_mutex;
-Fault g_fault;
+std::vector<Fault> g_faults;
 
 Fault parse_fault(std::string_view specification) {
   const std::vector<std::string> parts = split(specification, ':');
   const auto refuse = [&] {
-    return usage_error("LLMOPS_FAULT: '{}' is not NAME:K:kill|enospc|eio|edquot|erofs|emfile",
-                       specification);
+    std::vector<std::string> names;
+    for (const Action& action : kActions) names.emplace_back(action.name);
+    return usage_error("LLMOPS_FAULT: '{}' is not NAME:K:{}", specification, join(names, "|"));
   };
   if (parts.size() != 3) throw refuse();
   Fault fault;
@@ -44,42 +66,37 @@ Fault parse_fault(std::string_view specification) {
   }
   fault.position = parse_int(position).value_or(0);
   if (fault.position < 1) throw refuse();
-  if (parts[2] == "kill")
-    fault.error = 0;
-  else if (parts[2] == "enospc")
-    fault.error = ENOSPC;
-  else if (parts[2] == "eio")
-    fault.error = EIO;
-  else if (parts[2] == "edquot")
-    fault.error = EDQUOT;
-  else if (parts[2] == "erofs")
-    fault.error = EROFS;
-  else if (parts[2] == "emfile")
-    fault.error = EMFILE;
-  else
-    throw refuse();
+  for (const Action& action : kActions) {
+    if (action.name == parts[2]) fault.action = action;
+  }
+  if (fault.action.name.empty()) throw refuse();
   return fault;
 }
 
 int act(const char* name) {
   const std::lock_guard lock(g_mutex);
-  if (g_fault.name != "*" && g_fault.name != name) return 0;
-  const std::int64_t passing = ++g_passed;
-  if (passing != g_fault.position && !(g_fault.and_later && passing > g_fault.position)) return 0;
-  if (g_fault.error == 0) {
-    ::kill(::getpid(), SIGKILL);
-    for (;;) ::pause();
+  int error = 0;
+  for (Fault& fault : g_faults) {
+    if (fault.name != "*" && fault.name != name) continue;
+    const std::int64_t passing = ++fault.passed;
+    const bool acts = passing == fault.position || (fault.and_later && passing > fault.position);
+    if (!acts) continue;
+    if (fault.action.signal != 0) ::kill(::getpid(), fault.action.signal);
+    while (fault.action.signal == SIGKILL) ::pause();
+    if (error == 0) error = fault.action.error;
   }
-  return g_fault.error;
+  return error;
 }
 
 }  // namespace
 
 void arm_fault(std::string_view specification) {
   const std::lock_guard lock(g_mutex);
-  g_passed = 0;
-  g_fault = specification.empty() ? Fault{} : parse_fault(specification);
-  g_state = specification.empty() ? kOff : kArmed;
+  g_faults.clear();
+  for (const std::string& one : split(specification, ',')) {
+    if (!one.empty()) g_faults.push_back(parse_fault(one));
+  }
+  g_state = g_faults.empty() ? kOff : kArmed;
 }
 
 int fault_point(const char* name) {

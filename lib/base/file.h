@@ -16,10 +16,14 @@ namespace llmops {
 // are UTF-8 bytes. Every function throws Error (kStorage for write failures, kUsage or the given
 // code for unreadable input) and never leaves a half-written file under its final name.
 
-// A named point where a test may make the process fail: LLMOPS_FAULT="name:k:kill|enospc|eio"
-// acts on the k-th passing of the point ("k+": on all from the k-th), name "*" counts every point,
-// so a loop over k visits each write, sync and rename of a program. Costs one branch when the
-// variable is unset. Returns the errno to inject, 0 for none; never returns for kill.
+// A named point where a test may disturb the process: LLMOPS_FAULT="name:k:action" acts on the k-th
+// passing of the point ("k+": on all from the k-th); name "*" counts every point, so a loop over k
+// visits each write, sync and rename of a program; several faults are separated by commas. Actions:
+// kill and the signals term, int, hup and usr1, which the process sends to itself; the errors
+// enospc, eio, edquot, erofs and emfile; nan, where numbers pass. Costs one branch when the
+// variable is unset. Returns the errno to inject, kNotFiniteFault for nan, 0 for none; not for
+// kill.
+inline constexpr int kNotFiniteFault = -1;
 int fault_point(const char* name);
 // The same from within a process; "" disarms.
 void arm_fault(std::string_view specification);

@@ -157,6 +157,7 @@ std::int64_t InputFile::consumed() const {
 }
 
 bool InputFile::read(std::string& block) {
+  fault_point("data.read");
   throw_if_stop_requested("reading the data");
   State& s = *state_;
   if (!s.decoder) return s.fill(block);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/time.h"
 
 namespace llmops::eval {
@@ -118,6 +119,7 @@ LossReport evaluate_loss(
   bool stopped = false;
   for (std::int64_t i = 0; i < total && !stopped; ++i) {
     batches->read(i, batch);
+    fault_point("eval.batch");
     losses.resize(batch.targets.size());
     model.score(batch, losses);
     totals.add(batch, losses);

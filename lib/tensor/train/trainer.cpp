@@ -151,7 +151,8 @@ void TrainLoop::train_one_step() {
   }
   // Divide by the supervised tokens of the whole step, not of this micro-batch: rows differ in
   // targets, and a mean of means would weigh short ones more.
-  const double scale = tokens > 0 ? 1.0 / static_cast<double>(tokens) : 0.0;
+  double scale = tokens > 0 ? 1.0 / static_cast<double>(tokens) : 0.0;
+  if (fault_point("train.step") == kNotFiniteFault) scale = std::nan("");
   const auto seed = static_cast<std::uint64_t>(job_.recipe.seed);
   for (std::size_t i = 0; i < accumulation; ++i) {
     const auto index = static_cast<std::uint64_t>(state_.micro_batches) - accumulation + i;

@@ -4,6 +4,7 @@
 #include <cerrno>
 
 #include "base/file.h"
+#include "base/signal.h"
 #include "tests/catch.h"
 #include "tests/errors.h"
 #include "tests/temporary_directory.h"
@@ -33,8 +34,21 @@ TEST_CASE("a fault with + acts on all later passings, * on every point") {
   CHECK(fault_point("a") == ENOSPC);
 }
 
+TEST_CASE("several faults count on their own, a signal reaches this process") {
+  const Disarm disarm;
+  install_signal_handlers();
+  arm_fault("a:1:eio,b:2:enospc,a:2:usr1");
+  CHECK(fault_point("b") == 0);
+  CHECK(fault_point("a") == EIO);
+  CHECK(fault_point("b") == ENOSPC);
+  CHECK_FALSE(take_save_request());
+  CHECK(fault_point("a") == 0);
+  CHECK(take_save_request());
+}
+
 TEST_CASE("a malformed fault is refused") {
-  for (const char* text : {"here", "here:0:kill", "here:x:kill", "here:1:explode", "a:1:eio:2"}) {
+  for (const char* text :
+       {"here", "here:0:kill", "here:x:kill", "here:1:explode", "a:1:eio:2", "a:1:eio,b"}) {
     CHECK(error_of([&] { arm_fault(text); }).has_value());
   }
 }
