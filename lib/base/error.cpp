@@ -75,6 +75,7 @@ Error system_error(std::string_view doing, std::string_view path, int error_numb
   switch (error_number) {
     case ENOSPC:
     case EDQUOT:
+    case EFBIG:
     case EIO:
     case EROFS:
     case EMFILE:

@@ -36,16 +36,23 @@ void install(int number, void (*handler)(int)) {
   sigaction(number, &action, nullptr);
 }
 
+void install_unless_ignored(int number, void (*handler)(int)) {
+  struct sigaction now {};
+  sigaction(number, nullptr, &now);
+  if (now.sa_handler != SIG_IGN) install(number, handler);
+}
+
 }  // namespace
 
 void install_signal_handlers() {
   g_stop_signal.store(0);
   g_save_requested.store(false);
-  install(SIGINT, handle_stop);
+  install_unless_ignored(SIGINT, handle_stop);
   install(SIGTERM, handle_stop);
-  install(SIGHUP, handle_stop);
+  install_unless_ignored(SIGHUP, handle_stop);
   install(SIGUSR1, handle_save);
   install(SIGPIPE, SIG_IGN);
+  install(SIGXFSZ, SIG_IGN);
 }
 
 bool stop_requested() {

@@ -8,8 +8,10 @@ namespace llmops {
 
 // SIGINT, SIGTERM and SIGHUP ask the running command to save and leave; a second one ends the
 // process at once with status 1 (or that of the signal), within a second. SIGUSR1 asks for a save.
-// SIGPIPE is ignored; writing to a closed stdout ends the command quietly. Handlers only set
-// flags, which long loops poll (every step, every tokenized chunk).
+// SIGPIPE and SIGXFSZ (a file beyond the user's limit) are ignored, so that the write fails
+// instead; writing to a closed stdout ends the command quietly. Handlers only set flags, which long
+// loops poll (every step, every tokenized chunk). SIGHUP and SIGINT stay ignored where they were
+// when the program started: nohup and shells ask for that.
 void install_signal_handlers();
 
 bool stop_requested();

@@ -47,6 +47,15 @@ TEST_CASE("a second signal ends the process with status 1") {
   CHECK(WEXITSTATUS(status) == 1);
 }
 
+TEST_CASE("a hangup that nohup told us to ignore stays ignored") {
+  std::signal(SIGHUP, SIG_IGN);
+  install_signal_handlers();
+  ::raise(SIGHUP);
+  CHECK_FALSE(stop_requested());
+  std::signal(SIGHUP, SIG_DFL);
+  install_signal_handlers();
+}
+
 TEST_CASE("SIGUSR1 asks for one save") {
   install_signal_handlers();
   CHECK_FALSE(take_save_request());
