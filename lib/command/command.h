@@ -32,6 +32,9 @@ struct Invocation {
   bool color(std::FILE* stream) const;  // a terminal, and colours are allowed
 };
 
+// Results that must be seen now. Throws std::system_error, as fmt::print does.
+void flush_results(const Invocation& invocation);
+
 using Action = std::function<ExitCode()>;
 
 // One subcommand, or one verb of it. define() declares the options on `app` and returns what to do

@@ -67,17 +67,18 @@ struct Generated {
 };
 
 Generated run(engine::Model& model, const text::Tokenizer& tokenizer, const Options& options,
-              std::FILE* stream) {
+              const Invocation& invocation) {
   Generated generated;
   text::StreamDecoder decoder(tokenizer);
   StopFinder stops(options.stops);
   const auto show = [&](const std::string& text) {
     generated.text += text;
-    if (!stream) return;
-    fmt::print(stream, "{}", printable(text, true));
-    std::fflush(stream);
+    if (options.json) return;
+    fmt::print(invocation.out, "{}", printable(text, true));
+    flush_results(invocation);
   };
   const engine::RequestId id = model.submit(options.request);
+  if (!options.json) fmt::print(invocation.out, "{}", printable(options.prompt, true));
   const auto on_token = [&](const engine::TokenEvent& event) {
     if (stops.stopped()) return;
     if (event.token) {
@@ -106,9 +107,7 @@ ExitCode generate(Options& options, const Invocation& invocation) {
                          .load_model(folder, {options.device, options.precision,
                                               static_cast<int>(options.threads)});
   check_tokenizer(*tokenizer, *model, folder);
-  if (!options.json) fmt::print(invocation.out, "{}", printable(options.prompt, true));
-  const Generated generated =
-      run(*model, *tokenizer, options, options.json ? nullptr : invocation.out);
+  const Generated generated = run(*model, *tokenizer, options, invocation);
   if (options.json) {
     Json ids = Json::array();
     for (std::int32_t id : generated.ids) ids.push(std::int64_t{id});
@@ -124,6 +123,14 @@ ExitCode generate(Options& options, const Invocation& invocation) {
   return ExitCode::kOk;
 }
 
+// CLI::Range compares, and a NaN is neither below nor above.
+std::string refuse_nan(const std::string& text) {
+  return parse_double(text) ? "" : printable(text) + " is not a number";
+}
+std::string refuse_empty(const std::string& text) {
+  return text.empty() ? "an empty text ends nothing" : "";
+}
+
 Action define(CLI::App& app, const Invocation& invocation) {
   auto options = std::make_shared<Options>();
   engine::GenerateRequest& request = options->request;
@@ -134,6 +141,7 @@ Action define(CLI::App& app, const Invocation& invocation) {
       ->capture_default_str();
   app.add_option("--temperature", request.sampling.temperature, "0 takes the most likely token")
       ->check(CLI::Range(0.0, 100.0))
+      ->check(refuse_nan)
       ->capture_default_str();
   app.add_option("--top-k", request.sampling.top_k, "Draw among the N most likely; 0 = all")
       ->check(CLI::Range(0, 16'777'216))
@@ -141,11 +149,13 @@ Action define(CLI::App& app, const Invocation& invocation) {
   app.add_option("--top-p", request.sampling.top_p,
                  "Draw among the most likely whose probabilities reach X")
       ->check(CLI::Range(0.0, 1.0))
+      ->check(refuse_nan)
       ->capture_default_str();
   app.add_option("--seed", request.sampling.seed, "The same seed gives the same text")
       ->capture_default_str();
   app.add_option("--stop", options->stops, "End before this text; may be repeated")
-      ->allow_extra_args(false);
+      ->allow_extra_args(false)
+      ->check(refuse_empty);
   app.add_option("--device", options->device, "Where to compute")
       ->check(CLI::IsMember({"cpu", "cuda"}))
       ->capture_default_str();

@@ -22,6 +22,7 @@ std::string folder_at(const std::string& argument) {
     }
     const std::string folder = join_path(argument, name);
     if (path_exists(join_path(folder, "config.json"))) return folder;
+    throw damaged("names {}, which is no checkpoint of its folder", printable(name)).at(latest);
   }
   if (!path_exists(argument)) {
     throw Error(ExitCode::kNotFound, fmt::format("no model at {}", printable(argument)))

@@ -1,5 +1,6 @@
 #include "command/run.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -24,7 +25,6 @@ namespace {
 
 std::string help_text() {
   std::string text = fmt::format(
-
       "llmops {}: train, evaluate and track language models\n\n"
       "Usage: llmops COMMAND [options]\n\nCommands:\n",
       version());
@@ -177,11 +177,24 @@ ExitCode dispatch(Invocation& invocation) {
 
 ExitCode dispatch_and_flush(Invocation& invocation) {
   const ExitCode code = dispatch(invocation);
-  if (std::fflush(invocation.out) != 0) throw std::system_error(errno, std::generic_category());
+  flush_results(invocation);
   return code;
 }
 
+// A file that is opened while a standard stream is closed takes its number, and what is meant for
+// the stream is written into the file. The wrong direction, so that using the stream still fails.
+void reserve_standard_streams() {
+  for (const int fd : {0, 1, 2}) {
+    if (::fcntl(fd, F_GETFD) >= 0 || errno != EBADF) continue;
+    if (::open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) < 0) return;
+  }
+}
+
 }  // namespace
+
+void flush_results(const Invocation& invocation) {
+  if (std::fflush(invocation.out) != 0) throw std::system_error(errno, std::generic_category());
+}
 
 bool Invocation::color(std::FILE* stream) const {
   return !no_color && ::isatty(::fileno(stream)) == 1;
@@ -205,6 +218,7 @@ Action define_verbs(CLI::App& app, const Invocation& invocation, std::span<const
 }
 
 int run(int argc, char** argv) {
+  reserve_standard_streams();
   Invocation invocation;
   invocation.arguments.assign(argv, argv + argc);
   const char* no_color = std::getenv("NO_COLOR");
@@ -223,7 +237,8 @@ int run(int argc, char** argv) {
     std::fflush(invocation.out);
     return report(error.code(), error.what());
   } catch (const std::system_error& error) {
-    // fmt and fflush: the results did not reach their reader. One that has left is no failure.
+    if (std::ferror(invocation.out) == 0) return report(ExitCode::kFailed, error.what());
+    // The results did not reach their reader. One that has left is no failure.
     if (error.code().value() == EPIPE) return static_cast<int>(ExitCode::kOk);
     return report(ExitCode::kStorage,
                   fmt::format("cannot write standard output: {}", error.code().message()));

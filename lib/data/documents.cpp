@@ -26,6 +26,7 @@ class Watcher : public DocumentSink {
     bytes_ += static_cast<std::int64_t>(piece.size());
     if ((since_ += piece.size()) < kLookEvery) return;
     since_ = 0;
+    throw_if_stop_requested("reading the data");
     look_(bytes_);
   }
   void end_document() override {
