@@ -11,6 +11,7 @@
 #include <span>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/signal.h"
 
 namespace llmops::data {

@@ -63,6 +63,12 @@ constexpr std::int32_t kEnd = 256;  // of the byte tokenizer
 // Losses are floats of a few nats: 24 bits each, and their rounding does not add up.
 constexpr double kFloat = 1e-6;
 
+recipe::Source file_source(std::string path) {
+  recipe::Source source;
+  source.path = std::move(path);
+  return source;
+}
+
 struct Eval {
   TemporaryDirectory folder;
   std::unique_ptr<text::Tokenizer> tokenizer = text::make_byte_tokenizer();
@@ -78,7 +84,7 @@ struct Eval {
   }
   std::unique_ptr<data::Dataset> open(const std::vector<std::string>& documents,
                                       std::int64_t length) const {
-    return data::open_eval_file(write("eval.jsonl", documents), *tokenizer, length);
+    return data::open_eval_file(file_source(write("eval.jsonl", documents)), *tokenizer, length);
   }
 };
 
@@ -262,7 +268,7 @@ TEST_CASE("an eval set without a token to score is refused") {
   const std::string path = eval.folder.file("one.txt");
   write_file_durably(path, "a");
   const auto tokenizer = text::make_char_tokenizer("a");  // without an end token
-  CHECK(error_text([&] { data::open_eval_file(path, *tokenizer, 5); }) ==
+  CHECK(error_text([&] { data::open_eval_file(file_source(path), *tokenizer, 5); }) ==
         "usage: " + path + ": 1 tokens in 1 documents leave nothing to predict");
 }
 
