@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "base/error.h"
 #include "base/process.h"
 #include "data/chunker.h"
 #include "data/ordered_pool.h"
@@ -55,8 +56,12 @@ void tokenize(const Corpus& corpus, const text::Tokenizer& tokenizer, bool appen
   OrderedPool<Chunk, Encoded> pool(
       available_cores(),
       [&] {
-        return [eos, encoder = std::shared_ptr(tokenizer.make_encoder())](Chunk& chunk) {
-          return encode_chunk(chunk, *encoder, eos);
+        return [&corpus, eos, encoder = std::shared_ptr(tokenizer.make_encoder())](Chunk& chunk) {
+          try {
+            return encode_chunk(chunk, *encoder, eos);
+          } catch (Error& error) {
+            throw error.at(corpus.name);
+          }
         };
       },
       [&](Encoded& encoded) { write_encoded(encoded, train_left, sink); });

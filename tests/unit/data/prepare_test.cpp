@@ -1,9 +1,13 @@
 #include <algorithm>
 #include <map>
 
+#include "base/json.h"
+#include "base/random.h"
 #include "data/dataset.h"
 #include "tests/catch.h"
+#include "tests/errors.h"
 #include "tests/unit/data/scratch.h"
+#include "text/unicode.h"
 
 namespace llmops::data {
 
@@ -80,6 +84,101 @@ TEST_CASE("generated stories become batches of byte tokens") {
         dataset->train_counts()[0].tokens);
   CHECK(static_cast<std::int64_t>(all_targets(*dataset->eval_batches(4)).size()) ==
         dataset->eval_counts()[0].tokens);
+}
+
+TEST_CASE("the tail that is kept for evaluation is all the rest, and nothing learns from it") {
+  Scratch scratch;
+  std::vector<std::string> documents;
+  for (const std::string& story : documents_of(synth_source("stories", 40))) {
+    documents.push_back(story);
+  }
+  const bool one_text = GENERATE(true, false);
+  const std::string type = GENERATE(as<std::string>{}, "char", "byte", "bpe");
+  const double share = GENERATE(0.05, 0.5, 0.9);
+  CAPTURE(one_text, type, share);
+  std::string whole;
+  for (const std::string& document : documents) whole += document;
+  const std::size_t all = one_text ? whole.size() : documents.size();
+  const auto kept = static_cast<std::size_t>(static_cast<double>(all) * (1 - share));
+  std::size_t cut = one_text ? kept : 0;
+  for (std::size_t i = 0; !one_text && i < kept; ++i) cut += documents[i].size();
+
+  const auto recipe_for = [&](const std::string& name, std::string_view text) {
+    recipe::Recipe recipe = scratch.recipe({source(scratch.write(name, text))});
+    recipe.data.train[0].document = one_text ? "file" : "line";
+    recipe.data.append_eos = false;
+    recipe.tokenizer.type = type;
+    recipe.tokenizer.vocab_size = 300;
+    return recipe;
+  };
+  recipe::Recipe recipe = recipe_for("whole.txt", whole);
+  recipe.data.eval_split = share;
+  const auto dataset = prepare(recipe);
+  const auto head = prepare(recipe_for("head.txt", std::string_view(whole).substr(0, cut)));
+  const auto& tokenizer = dataset->tokenizer();
+  CHECK(dataset->train_counts()[0].tokens == head->train_counts()[0].tokens);
+  CHECK(dataset->train_counts()[0].bytes == static_cast<std::int64_t>(cut));
+  // The characters of all text are known, merges come from the training part.
+  if (type != "char") CHECK(tokenizer.digest() == head->tokenizer().digest());
+  std::vector<std::int32_t> tail, seen = all_targets(*dataset->eval_batches(3));
+  tokenizer.encode(std::string_view(whole).substr(cut), tail);
+  CHECK(seen == std::vector(tail.begin() + 1, tail.end()));
+  CHECK(dataset->eval_counts()[0].tokens == std::ssize(tail));
+}
+
+TEST_CASE("a split that leaves a part empty is refused") {
+  Scratch scratch;
+  recipe::Recipe recipe = scratch.recipe({source(scratch.write("a.txt", "abc"))});
+  recipe.data.eval_split = 0.9;
+  CHECK_THAT(error_text([&] { prepare(recipe); }),
+             ContainsSubstring("data.eval_split 0.9 of 3 characters leaves one part empty"));
+  recipe.data.train[0].path = scratch.write("b.txt", "a\nb\n");
+  recipe.data.train[0].document = "line";
+  CHECK_THAT(error_text([&] { prepare(recipe); }),
+             ContainsSubstring("data.eval_split 0.9 of 2 documents leaves one part empty"));
+}
+
+TEST_CASE("text cut for the threads gives the tokens of the whole, and is split where asked") {
+  Scratch scratch;
+  std::string words, letters;
+  for (const std::string& story : documents_of(synth_source("stories", 12'000))) words += story;
+  // No white space to cut at.
+  Random random(1, RandomStream::kSynthetic);
+  while (letters.size() < std::size_t{5} << 19) {
+    letters += random.below(4) == 0 ? "\xC3\xA9" : std::string(1, "abcdefgh"[random.below(8)]);
+  }
+  for (const std::string& text : {words, letters}) {
+    REQUIRE(text.size() > std::size_t{2} << 20);
+    // One piece of text of several chunks, and many pieces.
+    for (const std::string& name : {std::string("a.jsonl"), std::string("a.txt")}) {
+      CAPTURE(name);
+      const std::string content =
+          name == "a.txt" ? text : Json::object().set("text", text).dump() + "\n";
+      recipe::Recipe recipe = scratch.recipe({source(scratch.write(name, content))});
+      recipe.tokenizer.type = "bpe";
+      recipe.tokenizer.vocab_size = 300;
+      recipe.data.append_eos = false;
+      recipe.data.eval_split = 0.5;
+      recipe.data.max_seq_length = 1 << 16;
+      const auto dataset = prepare(recipe);
+      const auto characters = static_cast<std::int64_t>(text::count_code_points(text) / 2);
+      const std::size_t cut = text::code_point_offset(text, characters);
+      std::vector<std::int32_t> train, tail;
+      dataset->tokenizer().encode(std::string_view(text).substr(0, cut), train);
+      dataset->tokenizer().encode(std::string_view(text).substr(cut), tail);
+      CHECK(dataset->train_counts()[0].tokens == std::ssize(train));
+      const auto seen = all_targets(*dataset->eval_batches(4));
+      CHECK(seen == std::vector(tail.begin() + 1, tail.end()));
+    }
+  }
+}
+
+TEST_CASE("text that the tokenizer cannot express is refused and its source named") {
+  Scratch scratch;
+  const auto tokenizer = text::make_char_tokenizer("\nabc");
+  const std::string path = scratch.write("a.txt", "abc\nabd\n");
+  CHECK(error_text([&] { open_eval_file(path, *tokenizer, 4); }) ==
+        "usage: " + path + ": character U+0064 'd' at byte 6 is not in the tokenizer's vocabulary");
 }
 
 }  // namespace llmops::data
