@@ -80,6 +80,7 @@ class TrainLoop final : public engine::Trainer {
   std::optional<Pace> pace_;
   std::vector<data::Batch> micro_batches_;
   double started_ = 0;
+  bool cut_short_ = false;  // a stop was requested within a duty, which is done after the resume
   std::string newest_checkpoint_;
 };
 
@@ -105,7 +106,7 @@ TrainResult TrainLoop::run(TrainHost& host) {
   while (true) {
     const bool at_end = state_.step >= job_.plan.total_steps;
     if (!duties(at_end)) return finish(ExitCode::kOk, "early stopping");
-    if (at_end) return finish(ExitCode::kOk, "");
+    if (at_end && !cut_short_) return finish(ExitCode::kOk, "");
     const bool stop = host.stop_requested();
     const bool out_of_time = max_time && monotonic_seconds() - started_ >= max_time->seconds;
     if (host.take_save_request() || stop || out_of_time) save();
@@ -133,10 +134,9 @@ bool TrainLoop::duties(bool at_end) {
   }
   const bool sample_due =
       recipe.generate.count > 0 && !first && (due(recipe.generate.every_steps) || at_end);
-  if (sample_due && state_.last_sample_step != state_.step) write_samples();
-  const bool save_due =
-      !first && (due(recipe.checkpoint.save_steps) || at_end || !go_on || saving_improves());
-  if (save_due && state_.last_save_step != state_.step) save();
+  if (sample_due && state_.last_sample_step != state_.step && !cut_short_) write_samples();
+  if (first || state_.last_save_step == state_.step) return go_on;
+  if (at_end || !go_on || saving_improves() || due(recipe.checkpoint.save_steps)) save();
   return go_on;
 }
 
@@ -237,13 +237,16 @@ void TrainLoop::roll_back() {
 bool TrainLoop::evaluate() {
   const auto model = make_model(weights_.config(), weights_.tensors(), weights_.bf16());
   const engine::EvalVerdict verdict = host_->evaluate(*model, state_.step, "eval/");
-  if (!verdict.complete) return true;  // a stop was requested: evaluated again after the resume
+  cut_short_ = !verdict.complete;
+  if (cut_short_) return true;
   if (step_.average().defined()) {
     const auto average = make_model(
         weights_.config(), bind(weights_.config(), weights_.layout(), step_.average()), false);
-    host_->evaluate(*average, state_.step, "eval/ema_");
+    cut_short_ = !host_->evaluate(*average, state_.step, "eval/ema_").complete;
+    if (cut_short_) return true;
   }
   state_.last_eval_step = state_.step;
+  state_.last_save_step = -1;  // a resume from this very step knows less
   const recipe::Checkpoint& policy = job_.recipe.checkpoint;
   const auto metric = std::find_if(verdict.metrics.begin(), verdict.metrics.end(),
                                    [&](const auto& entry) { return entry.first == policy.metric; });
@@ -283,11 +286,14 @@ void TrainLoop::write_samples() {
     while (model->step([&](const engine::TokenEvent& event) {
       if (event.token) ids.push_back(*event.token);
     })) {
-      if (host_->stop_requested()) return;
+      fault_point("train.sample");
+      cut_short_ = host_->stop_requested();
+      if (cut_short_) return;
     }
     host_->sample(state_.step, prompt, tokenizer.decode(ids));
   }
   state_.last_sample_step = state_.step;
+  state_.last_save_step = -1;
 }
 
 void TrainLoop::save() {
