@@ -24,6 +24,7 @@ class LossGuard {
   Judgement judge(double loss, double grad_norm);
   // Bad steps in a row have reached the patience.
   bool exhausted() const { return bad_in_a_row_ >= settings_.patience; }
+  bool in_trouble() const { return bad_in_a_row_ > 0; }
   void forget_trouble() { bad_in_a_row_ = 0; }
 
   Json state() const;

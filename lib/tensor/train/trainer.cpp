@@ -80,6 +80,7 @@ class TrainLoop final : public engine::Trainer {
   std::optional<Pace> pace_;
   std::vector<data::Batch> micro_batches_;
   double started_ = 0;
+  bool save_owed_ = false;
   bool cut_short_ = false;  // a stop was requested within a duty, which is done after the resume
   std::string newest_checkpoint_;
 };
@@ -136,7 +137,10 @@ bool TrainLoop::duties(bool at_end) {
       recipe.generate.count > 0 && !first && (due(recipe.generate.every_steps) || at_end);
   if (sample_due && state_.last_sample_step != state_.step && !cut_short_) write_samples();
   if (first || state_.last_save_step == state_.step) return go_on;
-  if (at_end || !go_on || saving_improves() || due(recipe.checkpoint.save_steps)) save();
+  // After bad steps a save waits for a good one: a rollback must not come back to them.
+  save_owed_ = save_owed_ || due(recipe.checkpoint.save_steps);
+  const bool must_save = at_end || !go_on || saving_improves();
+  if (must_save || (save_owed_ && !guard_.in_trouble())) save();
   return go_on;
 }
 
@@ -225,6 +229,7 @@ void TrainLoop::roll_back() {
     first_weights(job_, weights_);
     step_.reset();
   }
+  save_owed_ = false;
   state_.rollbacks = rollbacks;
   state_.micro_batches = cursor;
   guard_.forget_trouble();
@@ -297,6 +302,7 @@ void TrainLoop::write_samples() {
 }
 
 void TrainLoop::save() {
+  save_owed_ = false;
   if (state_.last_save_step == state_.step) return;
   host_->flush();
   std::vector<std::int64_t> keep;
