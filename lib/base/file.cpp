@@ -110,6 +110,17 @@ void make_directories(const std::string& path) {
   }
 }
 
+void require_writable_folder(const std::string& path) {
+  std::string existing = path;
+  while (!path_exists(existing) && parent_path(existing) != existing) {
+    existing = parent_path(existing);
+  }
+  if (!is_directory(existing)) throw system_error("cannot write to", existing, ENOTDIR);
+  if (::access(existing.c_str(), W_OK | X_OK) != 0) {
+    throw system_error("cannot write to", existing, errno);
+  }
+}
+
 std::vector<std::string> list_directory(const std::string& path) {
   struct Close {
     void operator()(DIR* directory) const { ::closedir(directory); }

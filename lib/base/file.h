@@ -41,6 +41,9 @@ std::string read_file(const std::string& path, std::size_t max_bytes = std::size
                       ExitCode code = ExitCode::kUsage);
 
 void make_directories(const std::string& path);
+// Throws Error(kStorage) when the folder, or the nearest existing one above it, cannot be written:
+// what make_directories() and writing there would meet, told without changing anything.
+void require_writable_folder(const std::string& path);
 // Names of the entries, sorted bytewise, without "." and "..".
 std::vector<std::string> list_directory(const std::string& path);
 void remove_all(const std::string& path);
@@ -93,8 +96,8 @@ class MappedFile {
   std::size_t size_ = 0;
 };
 
-// An advisory lock (flock) on a file that is created when missing; released by the destructor or
-// by the end of the process.
+// An advisory lock (flock) on a file that is created when missing, or on a directory; released by
+// the destructor or by the end of the process.
 class FileLock {
  public:
   // Nothing when another process holds it and wait_ms has passed.

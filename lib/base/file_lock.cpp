@@ -10,8 +10,9 @@
 namespace llmops {
 
 std::optional<FileLock> FileLock::acquire(const std::string& path, int wait_ms) {
-  constexpr int kFlags = O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW;
-  detail::Descriptor file(detail::retry([&] { return ::open(path.c_str(), kFlags, 0666); }));
+  const int access = is_directory(path) ? O_RDONLY | O_DIRECTORY : O_RDWR | O_CREAT | O_NOFOLLOW;
+  detail::Descriptor file(
+      detail::retry([&] { return ::open(path.c_str(), access | O_CLOEXEC, 0666); }));
   if (file.get() < 0) throw system_error("cannot lock", path, errno);
   const double deadline = monotonic_seconds() + 1e-3 * wait_ms;
   // Polled, because a blocking flock() has no time limit.

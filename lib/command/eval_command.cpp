@@ -18,6 +18,7 @@
 #include "recipe/expect.h"
 #include "record/run_recorder.h"
 #include "store/locate.h"
+#include "store/store.h"
 
 namespace llmops::command {
 
@@ -103,6 +104,7 @@ std::unique_ptr<record::RunRecorder> open_run(const Options& options, const Invo
 ExitCode evaluate(Options& options, const Invocation& invocation) {
   const std::vector<recipe::Expectation> gates = parse_gates(options);
   const std::string folder = model_folder(invocation, options.model);
+  if (!options.no_record) store::Store::require_writable(store::store_to_write(invocation.store));
   const auto tokenizer = text::load_tokenizer(folder);
   Progress progress(invocation.err,
                     options.quiet ? ProgressMode::kNone : parse_progress_mode(options.progress), 1);

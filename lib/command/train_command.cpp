@@ -19,6 +19,7 @@
 #include "engine/engine.h"
 #include "record/run_recorder.h"
 #include "store/locate.h"
+#include "store/store.h"
 
 namespace llmops::command {
 
@@ -49,6 +50,21 @@ record::RunStart describe(const TrainOptions& options, const TrainSetup& setup,
   start.versions = Json::object().set("llmops", version());
   start.system_metrics_seconds = static_cast<int>(recipe.logging.system_metrics_seconds);
   return start;
+}
+
+// Tokenizing may take hours; what cannot be written is found out before.
+void require_writable(const TrainOptions& options, const recipe::Recipe& recipe,
+                      const std::string& store) {
+  if (!options.no_record) store::Store::require_writable(store);
+  require_writable_folder(absolute_path(recipe.output_dir));
+}
+
+// The error that ended the run is worth more than that it could not be recorded.
+void close_failed(record::RunRecorder& recorder, const Error& error) {
+  try {
+    recorder.finish(error.code(), error.what());
+  } catch (const Error&) {
+  }
 }
 
 std::unique_ptr<record::RunRecorder> open_run(const TrainOptions& options, const std::string& store,
@@ -126,9 +142,11 @@ ExitCode train(TrainOptions& options, const Invocation& invocation) {
   const ProgressMode mode =
       options.quiet ? ProgressMode::kNone : parse_progress_mode(options.progress);
   if (options.dry_run) return dry_run(options, invocation);
-  Progress progress(invocation.err, mode, load_checked(options).recipe.logging.logging_steps);
-  TrainSetup setup = set_up(options, progress);
+  const recipe::Recipe checked = load_checked(options).recipe;
+  Progress progress(invocation.err, mode, checked.logging.logging_steps);
   const std::string store = store::store_to_write(invocation.store);
+  require_writable(options, checked, store);
+  TrainSetup setup = set_up(options, progress);
   const ResumePoint point = find_resume_point(options, store, setup, progress);
   engine::Engine& engine = engine::load_engine(setup.recipe().train.device);
 
@@ -140,6 +158,7 @@ ExitCode train(TrainOptions& options, const Invocation& invocation) {
     engine.write_initial_model(job, options.export_init);
     return ExitCode::kOk;
   }
+  throw_if_stop_requested("before the first step");
   make_directories(job.output_dir);
   const record::RunStart start = describe(options, setup, invocation);
   const auto recorder = open_run(options, store, point, start);
@@ -151,11 +170,12 @@ ExitCode train(TrainOptions& options, const Invocation& invocation) {
   }
   engine::TrainResult result;
   try {
+    const auto hold = hold_folder(job.output_dir);
     result = engine.make_trainer(std::move(job))->run(host);
     score_stories(setup, host);
     conclude(result, setup, host, progress);
   } catch (const Error& error) {
-    recorder->finish(error.code(), error.what());
+    close_failed(*recorder, error);
     throw;
   }
   recorder->finish(result.code, result.reason);

@@ -53,6 +53,25 @@ ResumePoint from_folder(const TrainOptions& options, std::string folder, TrainSe
   return point;
 }
 
+}  // namespace
+
+std::optional<FileLock> hold_folder(const std::string& folder) {
+  std::optional<FileLock> lock;
+  try {
+    lock = FileLock::acquire(folder);
+  } catch (const Error&) {
+    return std::nullopt;  // some network file systems cannot lock a folder
+  }
+  if (!lock) {
+    throw Error(ExitCode::kBusy, "another process writes its checkpoints there")
+        .at(folder)
+        .hint("wait for it, stop it, or choose another output_dir");
+  }
+  return lock;
+}
+
+namespace {
+
 ResumePoint from_store(const TrainOptions& options, const std::string& store, TrainSetup& setup,
                        Progress& progress) {
   const auto unfinished = record::find_unfinished(store, setup.identity);
@@ -65,6 +84,10 @@ ResumePoint from_store(const TrainOptions& options, const std::string& store, Tr
   setup.loaded.recipe.output_dir = unfinished->output_dir;
   ResumePoint point;
   point.run_id = unfinished->run_id;
+  if (is_directory(unfinished->output_dir)) {
+    const auto hold = hold_folder(unfinished->output_dir);
+    checkpoint::remove_leftovers(unfinished->output_dir);
+  }
   std::vector<std::string> warnings;
   const auto found = checkpoint::newest_valid(unfinished->output_dir, warnings);
   for (const std::string& warning : warnings) progress.note("warning: " + warning);

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "base/file.h"
 #include "command/progress.h"
 #include "command/train_setup.h"
 
@@ -15,6 +16,10 @@ struct ResumePoint {
   std::int64_t step = 0;
   std::optional<std::string> run_id;  // of the run in the store that goes on
 };
+
+// Keeps other processes from writing checkpoints into the folder, whatever store they use, while
+// the result lives; nothing where folders cannot be locked. Throws Error(kBusy).
+std::optional<FileLock> hold_folder(const std::string& folder);
 
 // Decides by --resume:
 //   never  a fresh run; an output folder that holds checkpoints is refused (exit 2)

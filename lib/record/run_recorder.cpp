@@ -259,7 +259,8 @@ std::optional<Unfinished> find_unfinished(const std::string& store_path,
   filter.limit = 0;
   for (const store::Run& run : list_runs(store, filter)) {
     const bool alive = run.status == store::RunStatus::kRunning;
-    if (alive || run.status == store::RunStatus::kStopped ||
+    const bool lacked_disk = run.exit_code == static_cast<int>(ExitCode::kStorage);
+    if (alive || lacked_disk || run.status == store::RunStatus::kStopped ||
         run.status == store::RunStatus::kCrashed) {
       return Unfinished{run.uid, run.name, run.output_dir, alive};
     }

@@ -169,7 +169,9 @@ SchemaState schema_state(Database& database, std::span<const char* const> script
     return SchemaState::kEmpty;
   }
   if (application != kApplicationId || version < 1) {
-    throw Error(ExitCode::kDamaged, "this database is no llmops store");
+    Statement files = database.prepare("PRAGMA database_list");
+    throw Error(ExitCode::kDamaged, "this database is no llmops store")
+        .at(files.step() ? files.text(2) : "");
   }
   const auto current = static_cast<std::int64_t>(scripts.size());
   if (version > current) return SchemaState::kNewer;

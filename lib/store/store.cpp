@@ -21,6 +21,7 @@ namespace {
 
 constexpr int kWriterWaitMs = 10'000;
 constexpr int kReaderWaitMs = 5'000;
+constexpr std::string_view kRemedy = "choose another with --store, or run with --no-record";
 
 // File systems where processes of several hosts meet, or that do not share memory between
 // processes as a write-ahead log needs it (statfs(2), linux/magic.h).
@@ -87,8 +88,7 @@ Store Store::open_to_write(const std::string& folder) {
   const std::string path = join_path(real, kDatabaseName);
   create_private_file(path);
   if (::access(path.c_str(), W_OK) != 0 || ::access(real.c_str(), W_OK) != 0) {
-    throw system_error("cannot write to store", real, errno)
-        .hint("choose another with --store, or run with --no-record");
+    throw system_error("cannot write to store", real, errno).hint(kRemedy);
   }
   Store store(real, Database(path, Database::Mode::kWrite, kWriterWaitMs));
   Database& database = store.database_;
@@ -106,6 +106,18 @@ Store Store::open_to_write(const std::string& folder) {
   }
   store.set_durable(false);
   return store;
+}
+
+void Store::require_writable(const std::string& folder) {
+  if (path_exists(join_path(folder, kDatabaseName))) {
+    open_to_write(folder);
+    return;
+  }
+  try {
+    require_writable_folder(folder);
+  } catch (Error& error) {
+    throw error.hint(kRemedy);
+  }
 }
 
 Store Store::open_to_read(const std::string& folder) {

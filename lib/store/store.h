@@ -16,6 +16,8 @@ class Store {
   // Error(kDamaged) for a file that is no store or of a newer llmops, kStorage for a place that
   // cannot be written.
   static Store open_to_write(const std::string& folder);
+  // Throws what open_to_write() would, but creates nothing.
+  static void require_writable(const std::string& folder);
   // Creates nothing and changes nothing, but for migrating an older file. Also works without the
   // right to write, and on newer stores.
   static Store open_to_read(const std::string& folder);

@@ -1,0 +1,109 @@
+"""Several processes at one folder or one store.
+
+  holders_test.py BIN [TEST…]
+"""
+import contextlib
+import json
+import signal
+import sqlite3
+
+import program
+
+LONG = ("train.max_steps=100000000", "eval.eval_steps=0", "generate.every_steps=0",
+        "checkpoint.save_steps=0")
+
+
+class HoldersTest(program.ProgramTest):
+    @contextlib.contextmanager
+    def running(self, *arguments):
+        """A training that is under way, and is stopped afterwards."""
+        process = self.start("train", "recipe.yaml", *LONG, "--progress", "json", *arguments)
+        for line in process.stderr:
+            if json.loads(line).get("step", 0) >= 1:
+                break
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+            self.check(self.finish(process), self.ending)
+
+    ending = 143
+
+    def test_a_second_process_is_refused_the_folder_of_the_first(self):
+        with self.running("--name", "first"):
+            self.check(self.train(), 9, "in use by run first (process ")
+            self.check(self.train(*LONG, "--resume", "auto"), 9, "run first", "still running")
+            self.check(self.train("--store", "other"), 9, "another process")
+            self.check(self.train("--no-record"), 9, "another process")
+            self.assertEqual(self.checkpoints(), [])
+        self.assertEqual([r["status"] for r in self.runs()], ["stopped"])
+        self.assertEqual(self.show("first")["exit_code"], 143)
+
+    def test_two_processes_share_a_store(self):
+        with self.running("--name", "first"):
+            self.check(self.train("--output-dir", "out2", "--name", "second"), 0)
+            self.check(self.run_program("eval", "--model", "out2", "--data", "text.txt"), 0)
+            self.assertEqual([r["status"] for r in self.runs()],
+                             ["finished", "finished", "running"])
+        self.assertEqual(self.show("first")["status"], "stopped")
+
+    def test_data_that_changes_under_a_run_ends_it(self):
+        self.ending = 1
+        with self.running() as process:
+            (cache,) = (self.folder / ".llmops/cache").glob("tokens-*.bin")
+            with cache.open("ab") as file:
+                file.write(b"more")
+            self.assertEqual(process.wait(program.TIMEOUT_S), 1)
+        run = self.show()
+        self.assertEqual((run["status"], run["exit_code"]), ("failed", 1))
+        self.assertIn("changed during the run", run["reason"])
+
+
+class StoreTest(program.ProgramTest):
+    """A store that is not as it should be."""
+
+    def setUp(self):
+        super().setUp()
+        self.check(self.train(), 0)
+        self.database = self.folder / ".llmops/store.db"
+
+    def train_elsewhere(self):
+        return self.train("--output-dir", "out2")
+
+    def test_a_newer_store_can_be_read_and_is_not_written(self):
+        with contextlib.closing(sqlite3.connect(self.database)) as store:
+            (newest,) = store.execute("PRAGMA user_version").fetchone()
+            store.execute(f"PRAGMA user_version = {newest + 1}")
+        self.check(self.train_elsewhere(), 10, "newer llmops", "update llmops")
+        self.assertFalse((self.folder / "out2").exists())
+        self.check(self.run_program("track", "ls"), 0, "newer llmops")
+
+    def test_a_store_that_is_no_database_is_refused_before_the_work(self):
+        for content in (b"not a database, but long enough to be looked at\n" * 100,
+                        self.database.read_bytes()[:5000]):
+            self.database.write_bytes(content)
+            for name in ("store.db-wal", "store.db-shm"):
+                (self.database.parent / name).unlink(missing_ok=True)
+            with self.subTest(size=len(content)):
+                self.check(self.run_program("track", "ls"), 10, "store.db")
+                self.check(self.train_elsewhere(), 10, "store.db")
+                self.check(self.run_program("eval", "--model", "out", "--data", "text.txt"), 10)
+                self.assertFalse((self.folder / "out2").exists())
+                self.assertEqual(self.database.read_bytes(), content)
+
+    def test_a_database_of_another_program_is_left_alone(self):
+        with contextlib.closing(sqlite3.connect(self.folder / "store.db")) as other:
+            other.execute("CREATE TABLE t(x)")
+        self.check(self.train("--store", ".", "--output-dir", "out2"), 10, "store.db: ",
+                   "no llmops store")
+        self.check(self.run_program("track", "ls", "--store", "."), 10, "store.db: ",
+                   "no llmops store")
+
+    def test_no_record_needs_no_store(self):
+        self.database.write_bytes(b"not a database")
+        self.check(self.train("--output-dir", "out2", "--no-record"), 0)
+
+
+if __name__ == "__main__":
+    program.main()

@@ -1,0 +1,173 @@
+"""A disk that is full, fails or may not be written: exit 11, the checkpoints before are whole, and the
+run goes on once there is room.
+
+  storage_test.py BIN [TEST…]      EveryPassingTest takes minutes
+"""
+import os
+import shutil
+import stat
+import subprocess
+
+import program
+
+POINTS_WITHOUT_WRITING = {"data.read", "eval.batch", "train.step", "train.sample"}
+
+
+def writing_points():
+    return sorted(program.points() - POINTS_WITHOUT_WRITING - {"checkpoint.exchange"})
+
+
+class DiskTest(program.ProgramTest):
+    @classmethod
+    def setUpClass(cls):
+        case = cls()
+        case.setUp()
+        cls.addClassCleanup(case.doCleanups)
+        cls.expected = case.undisturbed()
+
+    def failed(self, fault):
+        """Whether the fault came up, after it was recovered from."""
+        with self.in_new_folder():
+            result = self.train(fault=fault)
+            if result.status == 0:
+                return False
+            self.check(result, 11)
+            problems = [line for line in result.stderr.splitlines() if line.startswith("llmops: ")]
+            self.assertEqual(len(problems), 1, result)
+            for run in self.runs():
+                self.assertIn((run["status"], run["exit_code"]),
+                              [("failed", 11), ("crashed", None)], result)
+            for step in self.checkpoints():
+                self.check(self.run_program("generate", f"out/checkpoint-{step}",
+                                            "--max-tokens", "1"), 0)
+            self.check(self.train("--resume", "auto"), 0)
+            self.assertEqual(len(self.runs()), 1)
+            self.assertEqual(self.outcome(), self.expected)
+            return True
+
+
+class EveryPointTest(DiskTest):
+    def test_a_failure_at_each_point_is_reported_and_recovered_from(self):
+        for name in writing_points():
+            for error in (":1:enospc", ":2+:eio"):
+                with self.subTest(point=name, error=error):
+                    self.assertTrue(self.failed(name + error), "the point was not passed")
+
+
+class EveryPassingTest(DiskTest):
+    def test_a_failure_at_each_passing_is_recovered_from(self):
+        for name in writing_points():
+            for error in ("enospc", "eio"):
+                with self.subTest(point=name, error=error):
+                    passing = 1
+                    while self.failed(f"{name}:{passing}:{error}"):
+                        passing += 1
+
+
+class LimitTest(program.ProgramTest):
+    def test_a_file_beyond_the_limit_of_the_user_is_a_storage_error(self):
+        # The kernel writes what still fits: a short write, then an error instead of SIGXFSZ.
+        limit = ("bash", "-c", 'ulimit -f 20; exec "$@"', "bash")
+        self.check(self.train("--no-record", "tokenizer.type=byte", prefix=limit), 11,
+                   "File too large")
+        self.assertEqual(self.checkpoints(), [])
+
+
+class PermissionTest(program.ProgramTest):
+    """As a user for whom permissions hold; root is made nobody."""
+
+    def setUp(self):
+        super().setUp()
+        self.prefix = ()
+        if os.geteuid() != 0:
+            return
+        self.prefix = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
+        if shutil.which("setpriv") is None:
+            self.skipTest("root without setpriv: permissions do not hold for this user")
+        if subprocess.run([*self.prefix, "test", "-x", program.PROGRAM], check=False).returncode:
+            self.skipTest("the user nobody cannot run the program under test")
+        os.chown(self.folder, 65534, 65534)
+
+    def read_only(self, name):
+        (self.folder / name).mkdir(exist_ok=True)
+        for path in [self.folder / name, *(self.folder / name).rglob("*")]:
+            path.chmod(0o555 if path.is_dir() else 0o444)
+            self.addCleanup(path.chmod, 0o755)
+
+    def nothing_was_made(self):
+        made = {p.name for p in self.folder.iterdir()} - {"recipe.yaml", "text.txt", "out", "locked"}
+        self.assertEqual(made, set())
+
+    def test_an_output_folder_that_cannot_be_written_is_refused_before_the_work(self):
+        self.read_only("out")
+        self.check(self.train(prefix=self.prefix), 11, "out: Permission denied")
+        self.nothing_was_made()
+        self.check(self.train("--output-dir", "text.txt/out", prefix=self.prefix), 11,
+                   "text.txt: Not a directory")
+        self.nothing_was_made()
+
+    def test_a_store_that_cannot_be_made_is_refused_before_the_work(self):
+        self.read_only("locked")
+        self.check(self.train("--store", "locked/store", prefix=self.prefix), 11,
+                   "locked: Permission denied", "--no-record")
+        self.nothing_was_made()
+
+    def test_a_read_only_store_is_read_and_not_written(self):
+        self.check(self.train(prefix=self.prefix), 0)
+        self.read_only(".llmops")
+        self.check(self.train("--output-dir", "out2", prefix=self.prefix), 11, "--no-record")
+        self.check(self.run_program("eval", "--model", "out", "--data", "text.txt",
+                                    prefix=self.prefix), 11, "--no-record")
+        self.assertFalse((self.folder / "out2").exists())
+        show = self.check(self.run_program("track", "show", "@last", prefix=self.prefix), 0)
+        self.assertIn("finished", show.stdout)
+
+    def test_a_store_is_private_whatever_the_umask(self):
+        open_mask = ("bash", "-c", 'umask 000; exec "$@"', "bash")
+        self.check(self.train(prefix=open_mask), 0)
+        store = self.folder / ".llmops"
+        self.assertEqual(stat.S_IMODE(store.stat().st_mode), 0o700)
+        self.assertEqual(stat.S_IMODE((store / "store.db").stat().st_mode), 0o600)
+
+
+class FullDiskTest(program.ProgramTest):
+    """A file system of a few hundred kilobytes; needs the right to mount."""
+
+    def on_small_disk(self, folder, size, script):
+        probe = subprocess.run(["unshare", "-m", "mount", "-t", "tmpfs", "none", "/mnt"], check=False,
+                               capture_output=True, text=True)
+        if probe.returncode != 0:
+            self.skipTest(f"no file system can be mounted here: {probe.stderr.strip()}")
+        mount = f'set -eu; mkdir -p {folder}; mount -t tmpfs -o size={size} none {folder}\n{script}'
+        done = subprocess.run(["unshare", "-m", "bash", "-c", mount], cwd=self.folder, text=True,
+                              env=self.environment(LLMOPS=program.PROGRAM), capture_output=True,
+                              timeout=program.TIMEOUT_S, check=False)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        return done.stdout + done.stderr
+
+    def test_a_full_disk_keeps_the_checkpoints_and_the_run_goes_on_with_more_room(self):
+        expected = self.undisturbed()
+        out = self.on_small_disk("out", "3m", """
+            status=0; LLMOPS_FAULT=train.step:2:term $LLMOPS train recipe.yaml || status=$?
+            test $status = 143
+            head -c 2m /dev/zero >out/filler
+            status=0; $LLMOPS train recipe.yaml --resume out/checkpoint-2 || status=$?
+            test $status = 11; test "$(cat out/latest)" = checkpoint-2
+            $LLMOPS generate out --max-tokens 1
+            rm out/filler; mount -o remount,size=5m out
+            $LLMOPS train recipe.yaml --resume auto; cp -r out saved""")
+        self.assertIn("are free", out)
+        self.assertEqual(self.final_state("saved")["model.safetensors"],
+                         expected[0]["model.safetensors"])
+
+    def test_a_store_on_a_full_disk_ends_the_run_with_its_checkpoints_whole(self):
+        self.on_small_disk(".llmops", "2m", """
+            status=0; $LLMOPS train recipe.yaml || status=$?; test $status = 0
+            head -c 3m /dev/zero >.llmops/filler || true
+            status=0; $LLMOPS train recipe.yaml --output-dir out2 || status=$?; test $status = 11
+            rm .llmops/filler; $LLMOPS track ls
+            $LLMOPS train recipe.yaml --output-dir out3""")
+
+
+if __name__ == "__main__":
+    program.main()
