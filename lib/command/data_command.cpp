@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <limits>
 #include <memory>
 
 #include "base/error.h"
@@ -161,7 +162,7 @@ Action define_synth(CLI::App& app, const Invocation& invocation) {
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1'000'000'000'000}))
       ->capture_default_str();
   app.add_option("--seed", options->synth.seed, "The same seed gives the same text")
-      ->check(CLI::NonNegativeNumber)
+      ->check(CLI::Range(std::int64_t{0}, std::numeric_limits<std::int64_t>::max()))
       ->capture_default_str();
   app.add_option("-o,--output", options->output, "A new file; by default the standard output")
       ->type_name("FILE");

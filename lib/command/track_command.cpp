@@ -57,7 +57,7 @@ ExitCode list(ListOptions options, const Invocation& invocation) {
 Action define_list(CLI::App& app, const Invocation& invocation) {
   const auto options = std::make_shared<ListOptions>();
   app.add_option("-n", options->filter.limit, "How many; 0 = all")
-      ->check(CLI::NonNegativeNumber)
+      ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 40))
       ->capture_default_str();
   app.add_option("--sort", options->filter.sort,
                  "created, ended, duration, name, status, kind, experiment or a metric;\n"

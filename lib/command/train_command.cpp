@@ -91,19 +91,16 @@ engine::TrainJob make_job(const TrainOptions& options, const TrainSetup& setup,
 }
 
 // What the run came to, as exit status and reason.
-void conclude(engine::TrainResult& result, const TrainSetup& setup, TrainHost& host,
-              Progress& progress) {
+void conclude(engine::TrainResult& result, const TrainSetup& setup, const TrainHost& host) {
   if (result.code == ExitCode::kTerminated) {
     result.code = stop_exit_code();
     result.reason = fmt::format("stopped by {}", stop_signal_name());
   }
   if (result.code != ExitCode::kOk) return;
   const auto failed = failed_expectations(setup.recipe(), host.last_values());
-  for (const std::string& line : failed) progress.note(line);
-  if (!failed.empty()) {
-    result.code = ExitCode::kGateFailed;
-    result.reason = failed.front();
-  }
+  if (failed.empty()) return;
+  result.code = ExitCode::kGateFailed;
+  result.reason = join(failed, "; ");
 }
 
 void print_result(const TrainOptions& options, const Invocation& invocation,
@@ -173,7 +170,7 @@ ExitCode train(TrainOptions& options, const Invocation& invocation) {
     const auto hold = hold_folder(job.output_dir);
     result = engine.make_trainer(std::move(job))->run(host);
     score_stories(setup, host);
-    conclude(result, setup, host, progress);
+    conclude(result, setup, host);
   } catch (const Error& error) {
     close_failed(*recorder, error);
     throw;

@@ -6,6 +6,7 @@
 #include "base/process.h"
 #include "base/text.h"
 #include "base/version.h"
+#include "command/model_argument.h"
 #include "engine/engine.h"
 
 namespace llmops::command {
@@ -31,6 +32,17 @@ std::string digest_of(const std::map<std::string, std::string>& parts) {
   std::string text;
   for (const auto& [name, digest] : parts) text += name + "=" + digest + "\n";
   return sha256(text);
+}
+
+// Of the one file, or of all shards.
+std::string digest_of_weights(const std::string& folder) {
+  const std::string whole = join_path(folder, "model.safetensors");
+  if (path_exists(whole)) return sha256_file(whole);
+  std::map<std::string, std::string> shards;
+  for (const std::string& name : list_directory(folder)) {
+    if (name.ends_with(".safetensors")) shards[name] = sha256_file(join_path(folder, name));
+  }
+  return digest_of(shards);
 }
 
 }  // namespace
@@ -71,6 +83,7 @@ TrainSetup set_up(const TrainOptions& options, Progress& progress) {
   setup.loaded = load_checked(options);
   recipe::Recipe& recipe = setup.loaded.recipe;
   recipe.train.device = resolve_device(recipe.train.device);
+  if (recipe.model.path) recipe.model.path = model_folder(*recipe.model.path);
   setup.dataset = data::prepare(recipe, [&progress](const data::PrepareProgress& p) {
     progress.phase(p.what, p.done, p.total);
   });
@@ -89,7 +102,7 @@ TrainSetup set_up(const TrainOptions& options, Progress& progress) {
                    {"tokenizer", setup.dataset->tokenizer().digest()},
                    {"code", std::string(version())}};
   if (recipe.model.path) {
-    setup.digests["base_weights"] = sha256_file(join_path(*recipe.model.path, "model.safetensors"));
+    setup.digests["base_weights"] = digest_of_weights(*recipe.model.path);
   }
   setup.identity = digest_of(setup.digests);
   return setup;

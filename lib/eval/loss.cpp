@@ -70,6 +70,7 @@ class Totals {
     std::copy_if(documents_.begin(), documents_.end(), std::back_inserter(documents),
                  [](const Unit& unit) { return unit.tokens > 0; });
     if (all.tokens == 0) throw usage_error("the eval set has no token to score");
+    if (all.bytes == 0) throw usage_error("the eval set is a single token, which nothing predicts");
     report.loss = all.nats / all.tokens;
     report.perplexity = std::exp(report.loss);
     report.bits_per_byte = all.bytes > 0 ? all.nats / std::numbers::ln2 / all.bytes : 0;
