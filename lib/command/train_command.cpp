@@ -143,7 +143,7 @@ ExitCode train(TrainOptions& options, const Invocation& invocation) {
   Progress progress(invocation.err, mode, checked.logging.logging_steps);
   const std::string store = store::store_to_write(invocation.store);
   require_writable(options, checked, store);
-  TrainSetup setup = set_up(options, progress);
+  TrainSetup setup = set_up(options, invocation, progress);
   const ResumePoint point = find_resume_point(options, store, setup, progress);
   engine::Engine& engine = engine::load_engine(setup.recipe().train.device);
 

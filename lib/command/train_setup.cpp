@@ -78,12 +78,12 @@ plan::Machine this_machine(const recipe::Recipe& recipe) {
   return machine;
 }
 
-TrainSetup set_up(const TrainOptions& options, Progress& progress) {
+TrainSetup set_up(const TrainOptions& options, const Invocation& invocation, Progress& progress) {
   TrainSetup setup;
   setup.loaded = load_checked(options);
   recipe::Recipe& recipe = setup.loaded.recipe;
   recipe.train.device = resolve_device(recipe.train.device);
-  if (recipe.model.path) recipe.model.path = model_folder(*recipe.model.path);
+  if (recipe.model.path) recipe.model.path = model_folder(invocation, *recipe.model.path);
   setup.dataset = data::prepare(recipe, [&progress](const data::PrepareProgress& p) {
     progress.phase(p.what, p.done, p.total);
   });

@@ -7,6 +7,7 @@
 
 #include "arch/transformer_config.h"
 #include "command/arguments.h"
+#include "command/command.h"
 #include "command/progress.h"
 #include "data/dataset.h"
 #include "plan/plan.h"
@@ -48,6 +49,6 @@ plan::Machine this_machine(const recipe::Recipe& recipe);
 std::string resolve_device(const std::string& wanted);
 
 // Reads and tokenizes the data, makes the plan and checks that it fits.
-TrainSetup set_up(const TrainOptions& options, Progress& progress);
+TrainSetup set_up(const TrainOptions& options, const Invocation& invocation, Progress& progress);
 
 }  // namespace llmops::command
