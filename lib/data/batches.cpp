@@ -11,7 +11,7 @@ namespace llmops::data {
 
 namespace {
 
-constexpr double kMostRows = 1e12;
+constexpr double kMostTokens = 1e15;  // of a source per epoch
 
 void reset(Batch& batch, std::int64_t rows, std::int64_t length) {
   const auto size = static_cast<std::size_t>(rows * length);
@@ -63,14 +63,14 @@ class TrainBatches : public BatchSource {
       : sets_(std::move(sets)), shape_(shape), seed_(seed), token_bytes_(token_bytes) {
     for (const RowSet& set : sets_) {
       const auto pass = static_cast<double>(set.rows->count());
-      if (set.weight * pass > kMostRows) {
-        throw usage_error("a weight of {} makes more than {} rows per epoch", set.weight,
-                          kMostRows);
+      const auto targets = static_cast<double>(set.rows->targets());  // one in each row at least
+      if (set.weight * targets > kMostTokens) {
+        throw usage_error("a weight of {} makes more than {} tokens per epoch", set.weight,
+                          kMostTokens);
       }
       const auto rows = std::max<std::int64_t>(1, std::llround(set.weight * pass));
       row_end_.push_back((row_end_.empty() ? 0 : row_end_.back()) + rows);
-      tokens_ +=
-          std::llround(static_cast<double>(set.rows->targets()) * static_cast<double>(rows) / pass);
+      tokens_ += std::llround(targets * static_cast<double>(rows) / pass);
     }
   }
 

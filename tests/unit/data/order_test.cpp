@@ -161,6 +161,17 @@ TEST_CASE("any weight above zero takes a row, and none overflows") {
                batches_of({{&rows, 1e300}}, 4);
              }),
              ContainsSubstring("usage: a weight of 1e+300 makes more than"));
+  // Few rows, but more tokens than can be counted.
+  class WideRows : public NamedRows {
+   public:
+    using NamedRows::NamedRows;
+    std::int64_t targets() const override { return count() << 24; }
+  };
+  const WideRows wide(10, 0);
+  CHECK_THAT(error_text([&] {
+               batches_of({{&wide, 1e11}}, 4);
+             }),
+             ContainsSubstring("usage: a weight of 100000000000 makes more than"));
 }
 
 TEST_CASE("evaluation has the rows of all sources in order, the last batch with fewer") {
