@@ -1,5 +1,8 @@
 #include "tensor/train/schedule.h"
 
+#include <string>
+
+#include "base/json.h"
 #include "tests/catch.h"
 
 namespace llmops::tensor {
@@ -31,9 +34,42 @@ TEST_CASE("decays have their shape and end at the floor") {
   CHECK(rate("cosine", 60) == Approx(1e-3 * 0.55));
   CHECK(rate("cosine", 35) == Approx(1e-4 + 9e-4 * 0.5 * (1 + 0.70710678)));
   CHECK(rate("cosine", 500) == Approx(1e-4));
-  CHECK(rate("wsd", 89) == Approx(1e-3));
-  CHECK(rate("wsd", 100) == Approx(1e-3 * 0.55));
+  CHECK(rate("wsd", 88) == Approx(1e-3));  // the last fifth of all 110 steps
+  CHECK(rate("wsd", 99) == Approx(1e-3 * 0.55));
   CHECK(rate("wsd", 110) == Approx(1e-4));
+}
+
+// From the end of the warmup on: transformers starts it at 0, and we at the first rate above.
+TEST_CASE("decays equal those of transformers' schedules") {
+  const Json golden = load_json(std::string(LLMOPS_GOLDEN_DIR) + "/schedules.json");
+  for (const Json& entry : golden.at("cases").as_array()) {
+    recipe::Optimizer optimizer;
+    optimizer.learning_rate = 1;
+    recipe::LrScheduler scheduler;
+    scheduler.name = entry.at("name").as_string();
+    scheduler.min_lr_ratio = entry.at("min_lr_ratio").as_double();
+    scheduler.decay_ratio = golden.at("decay_ratio").as_double();
+    for (std::size_t i = 0; i < golden.at("steps").size(); ++i) {
+      const std::int64_t step = golden.at("steps").as_array()[i].as_int();
+      CAPTURE(scheduler.name, scheduler.min_lr_ratio, step);
+      const double got = learning_rate(optimizer, scheduler, step, golden.at("warmup").as_int(),
+                                       golden.at("total").as_int());
+      CHECK(got == Approx(entry.at("rates").as_array()[i].as_double()).epsilon(1e-12));
+    }
+  }
+}
+
+TEST_CASE("a decay that begins within the warmup follows the warmup") {
+  recipe::Optimizer optimizer;
+  optimizer.learning_rate = 1;
+  recipe::LrScheduler scheduler;
+  scheduler.name = "wsd";
+  scheduler.min_lr_ratio = 0;
+  scheduler.decay_ratio = 1;
+  CHECK(learning_rate(optimizer, scheduler, 10, 10, 110) == Approx(1));
+  CHECK(learning_rate(optimizer, scheduler, 60, 10, 110) == Approx(0.5));
+  scheduler.decay_ratio = 0;
+  CHECK(learning_rate(optimizer, scheduler, 109, 10, 110) == Approx(1));
 }
 
 }  // namespace llmops::tensor
