@@ -1,0 +1,114 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tensor/train/trainer.h"
+#include "tests/unit/tensor/train/tiny.h"
+
+namespace llmops::tensor {
+
+// An endless text of chain_batch(), where some micro batches follow another rule.
+class ChainSource final : public data::BatchSource {
+ public:
+  ChainSource(std::int64_t rows, std::int64_t length, std::set<std::int64_t> bad)
+      : rows_(rows), length_(length), bad_(std::move(bad)) {}
+  std::int64_t batches_per_epoch() const override { return 1000; }
+  std::int64_t tokens_per_epoch() const override { return 1000 * rows_ * length_; }
+  void read(std::int64_t index, data::Batch& batch) const override {
+    batch = chain_batch(rows_, length_, static_cast<std::uint64_t>(index));
+    if (!bad_.contains(index)) return;
+    for (std::int32_t& target : batch.targets) target = (target + 11) % 29;
+  }
+
+ private:
+  std::int64_t rows_, length_;
+  std::set<std::int64_t> bad_;
+};
+
+class ChainData final : public data::Dataset {
+ public:
+  std::set<std::int64_t> bad;  // micro batches
+
+  const text::Tokenizer& tokenizer() const override { return *tokenizer_; }
+  const std::vector<data::SourceCount>& train_counts() const override { return counts_; }
+  const std::vector<data::SourceCount>& eval_counts() const override { return counts_; }
+  std::string digest() const override { return "chain"; }
+  bool has_eval() const override { return true; }
+  std::unique_ptr<data::BatchSource> train_batches(std::int64_t rows, int, int) const override {
+    return std::make_unique<ChainSource>(rows, 12, bad);
+  }
+  std::unique_ptr<data::BatchSource> eval_batches(std::int64_t rows) const override {
+    return std::make_unique<ChainSource>(rows, 12, std::set<std::int64_t>{});
+  }
+  const std::vector<std::int64_t>& eval_document_starts() const override { return starts_; }
+  std::int64_t eval_row_start(std::int64_t) const override { return 0; }
+
+ private:
+  std::unique_ptr<text::Tokenizer> tokenizer_ =
+      text::make_char_tokenizer("abcdefghijklmnopqrstuvwxyz012");
+  std::vector<data::SourceCount> counts_;
+  std::vector<std::int64_t> starts_ = {0};
+};
+
+// Keeps what the loop says, and asks of it what a test sets.
+class Host final : public engine::TrainHost {
+ public:
+  std::vector<engine::StepReport> reports;
+  std::vector<std::string> events;  // codes
+  std::vector<std::int64_t> saved, evaluated, sampled, rolled_back_to;
+  std::function<double(std::int64_t)> eval_loss = [](std::int64_t) { return 1.0; };
+  std::int64_t stop_at = -1;
+  std::set<std::int64_t> save_at;
+
+  void report(const engine::StepReport& report) override { reports.push_back(report); }
+  void log(std::string_view, std::int64_t, double) override {}
+  void event(std::string_view, std::string_view code, std::int64_t, std::string_view) override {
+    events.emplace_back(code);
+  }
+  void sample(std::int64_t step, std::string_view, std::string_view) override {
+    sampled.push_back(step);
+  }
+  void flush() override {}
+  void checkpoint_saved(const std::string&, std::int64_t step) override { saved.push_back(step); }
+  engine::EvalVerdict evaluate(engine::Model&, std::int64_t step,
+                               std::string_view prefix) override {
+    if (prefix == "eval/") evaluated.push_back(step);
+    return {{{std::string(prefix) + "loss", eval_loss(step)}}, true};
+  }
+  void rolled_back(std::int64_t step) override { rolled_back_to.push_back(step); }
+  bool stop_requested() override { return step() == stop_at; }
+  bool take_save_request() override { return save_at.erase(step()) > 0; }
+
+ private:
+  std::int64_t step() const { return reports.empty() ? 0 : reports.back().step; }
+};
+
+// A run of a tiny model on the chain: two micro batches of 4 rows a step.
+inline engine::TrainJob chain_job(const data::Dataset& dataset, const std::string& output_dir,
+                                  std::int64_t steps, int shards = 1) {
+  engine::TrainJob job;
+  job.config = tiny_llama();
+  job.plan = tiny_plan(4, 12, shards);
+  job.plan.accumulation = 2;
+  job.plan.total_steps = steps;
+  job.plan.warmup_steps = 3;
+  job.plan.flops_per_token = 1;
+  job.dataset = &dataset;
+  job.output_dir = output_dir;
+  job.recipe.train.device = "cpu";
+  job.recipe.checkpoint.save_steps = 0;
+  job.recipe.checkpoint.keep_best = 0;
+  job.recipe.eval.at_end = false;
+  return job;
+}
+
+inline engine::TrainResult train(engine::TrainJob job, Host& host) {
+  return make_trainer(std::move(job))->run(host);
+}
+
+}  // namespace llmops::tensor

@@ -1,0 +1,183 @@
+#include "tensor/train/trainer.h"
+
+#include <algorithm>
+
+#include "checkpoint/checkpoint.h"
+#include "tests/catch.h"
+#include "tests/temporary_directory.h"
+#include "tests/unit/tensor/train/loop.h"
+
+namespace llmops::tensor {
+
+namespace {
+
+using Steps = std::vector<std::int64_t>;
+
+// What two checkpoints of equal runs share: every file's digest, and the trainer's state but for
+// the seconds it took.
+std::string content(const std::string& folder) {
+  std::string all;
+  for (const auto& [name, entry] : checkpoint::read_manifest(folder).files) {
+    if (name != "state/trainer.json") all += name + " " + entry.sha256 + "\n";
+  }
+  Json trainer = load_json(join_path(folder, "state/trainer.json"));
+  trainer.set("seconds", 0.0);
+  return all + trainer.dump();
+}
+
+Steps checkpoints(const std::string& output_dir) {
+  Steps steps;
+  for (const auto& found : checkpoint::list_checkpoints(output_dir)) steps.push_back(found.step);
+  std::sort(steps.begin(), steps.end());
+  return steps;
+}
+
+}  // namespace
+
+TEST_CASE("a run that is stopped and resumed ends with the bits of one that is not") {
+  const ChainData data;
+  for (const bool bf16 : {false, true}) {
+    for (const int shards : {1, 2}) {
+      for (const auto& config : {tiny_gpt2(), tiny_llama()}) {
+        CAPTURE(bf16, shards, config.family);
+        const TemporaryDirectory whole, parts;
+        const auto job = [&](const std::string& folder) {
+          engine::TrainJob made = chain_job(data, folder, 12, shards);
+          made.config = config;
+          made.config.dropout = 0.1;
+          made.recipe.train.ema_decay = 0.9;
+          if (bf16) made.plan.precision = plan::Precision::kBf16Mixed;
+          return made;
+        };
+        Host straight;
+        const engine::TrainResult want = train(job(whole.path()), straight);
+        REQUIRE(want.code == ExitCode::kOk);
+
+        Host first, second;
+        first.stop_at = 5;
+        const engine::TrainResult stopped = train(job(parts.path()), first);
+        CHECK(stopped.code == ExitCode::kTerminated);
+        CHECK(stopped.step == 5);
+        engine::TrainJob rest = job(parts.path());
+        rest.resume_from = stopped.checkpoint;
+        const engine::TrainResult got = train(std::move(rest), second);
+        CHECK(got.step == 12);
+        CHECK(got.total_tokens == want.total_tokens);
+        CHECK(content(got.checkpoint) == content(want.checkpoint));
+        REQUIRE(second.reports.size() == 7);
+        for (std::size_t i = 0; i < 7; ++i) {
+          CHECK(second.reports[i].loss == straight.reports[i + 5].loss);
+          CHECK(second.reports[i].grad_norm == straight.reports[i + 5].grad_norm);
+          CHECK(second.reports[i].learning_rate == straight.reports[i + 5].learning_rate);
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("a save that is asked for is made once and changes nothing of the run") {
+  const ChainData data;
+  const TemporaryDirectory plain, saving;
+  Host quiet, host;
+  host.save_at = {3};
+  const auto want = train(chain_job(data, plain.path(), 6), quiet);
+  const auto got = train(chain_job(data, saving.path(), 6), host);
+  CHECK(host.saved == Steps{3, 6});
+  CHECK_FALSE(checkpoint::verify(join_path(saving.path(), "checkpoint-3")));
+  CHECK(content(got.checkpoint) == content(want.checkpoint));
+}
+
+TEST_CASE("training ends when evaluation has not gained for the patience") {
+  const ChainData data;
+  const TemporaryDirectory folder;
+  engine::TrainJob job = chain_job(data, folder.path(), 100);
+  job.recipe.eval.eval_steps = 2;
+  job.recipe.eval.early_stopping_patience = 2;
+  job.recipe.eval.early_stopping_min_delta = 0.1;
+  Host host;
+  // 1.0 at 2, then a real gain at 4, then gains too small to count.
+  host.eval_loss = [](std::int64_t step) {
+    return step < 4 ? 1.0 : 0.5 - 0.001 * static_cast<double>(step);
+  };
+  const auto result = train(std::move(job), host);
+  CHECK(result.code == ExitCode::kOk);
+  CHECK(result.reason == "early stopping");
+  CHECK(result.step == 8);
+  CHECK(host.evaluated == Steps{2, 4, 6, 8});
+  CHECK(result.checkpoint == join_path(folder.path(), "checkpoint-8"));
+}
+
+TEST_CASE("the best checkpoints by evaluation stay beside the newest") {
+  const ChainData data;
+  const TemporaryDirectory folder;
+  engine::TrainJob job = chain_job(data, folder.path(), 10);
+  job.recipe.eval.eval_steps = 2;
+  job.recipe.checkpoint.save_steps = 1;
+  job.recipe.checkpoint.keep_last = 1;
+  job.recipe.checkpoint.keep_best = 2;
+  Host host;
+  host.eval_loss = [](std::int64_t step) { return step == 4 ? 0.1 : step == 2 ? 0.2 : 1.0; };
+  const auto result = train(std::move(job), host);
+  CHECK(checkpoints(folder.path()) == Steps{2, 4, 10});
+  CHECK(result.best_checkpoint == join_path(folder.path(), "checkpoint-4"));
+  CHECK(result.checkpoint == join_path(folder.path(), "checkpoint-10"));
+}
+
+TEST_CASE("evaluation and samples come at their steps, at the start and at the end") {
+  const ChainData data;
+  const TemporaryDirectory folder;
+  engine::TrainJob job = chain_job(data, folder.path(), 7);
+  job.recipe.eval.eval_steps = 3;
+  job.recipe.eval.at_start = job.recipe.eval.at_end = true;
+  job.recipe.generate.every_steps = 4;
+  job.recipe.generate.count = 1;
+  job.recipe.generate.max_tokens = 5;
+  Host host;
+  train(std::move(job), host);
+  CHECK(host.evaluated == Steps{0, 3, 6, 7});
+  CHECK(host.sampled == Steps{4, 7});
+}
+
+TEST_CASE("after losses that stay high the run goes back to a checkpoint from before them") {
+  ChainData data;
+  // Steps 41 to 43 read these.
+  for (std::int64_t i = 80; i < 86; ++i) data.bad.insert(i);
+  const TemporaryDirectory folder;
+  engine::TrainJob job = chain_job(data, folder.path(), 50);
+  job.recipe.optimizer.learning_rate = 1e-2;
+  job.recipe.checkpoint.save_steps = 1;
+  job.recipe.guard.window = 32;
+  job.recipe.guard.spike_zscore = 4;
+  Host host;
+  const auto result = train(std::move(job), host);
+  CHECK(result.code == ExitCode::kOk);
+  CHECK(result.step == 50);
+  CHECK(host.events ==
+        std::vector<std::string>{"loss_spike", "loss_spike", "loss_spike", "rollback"});
+  CHECK(host.rolled_back_to == Steps{40});
+  REQUIRE(host.reports.size() == 53);
+  CHECK(host.reports[43].step == 41);
+  CHECK(std::count(host.saved.begin(), host.saved.end(), 41) == 1);
+}
+
+TEST_CASE("a run that blows up ends as diverged and saves nothing that is not finite") {
+  const ChainData data;
+  const TemporaryDirectory folder;
+  engine::TrainJob job = chain_job(data, folder.path(), 100);
+  job.recipe.optimizer.learning_rate = 1e30;
+  job.recipe.checkpoint.save_steps = 1;
+  job.recipe.guard.max_rollbacks = 2;
+  Host host;
+  const auto result = train(std::move(job), host);
+  CHECK(result.code == ExitCode::kDiverged);
+  CHECK(host.rolled_back_to.size() == 2);
+  CHECK(std::count(host.events.begin(), host.events.end(), "non_finite") >= 9);
+  for (const engine::StepReport& report : host.reports) {
+    CHECK(report.skipped == !(std::isfinite(report.loss) && std::isfinite(report.grad_norm)));
+  }
+  for (const auto& found : checkpoint::list_checkpoints(folder.path())) {
+    CHECK_FALSE(checkpoint::verify(found.path));
+  }
+}
+
+}  // namespace llmops::tensor
