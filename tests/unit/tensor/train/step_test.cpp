@@ -3,7 +3,9 @@
 #include <ATen/TensorOperators.h>
 
 #include <cmath>
+#include <cstdlib>
 #include <limits>
+#include <string>
 
 #include "tests/catch.h"
 #include "tests/unit/tensor/compare.h"
@@ -16,8 +18,10 @@ namespace {
 constexpr std::uint64_t kSeed = 7;
 
 struct Run {
-  Run(const arch::TransformerConfig& config, const plan::Plan& plan, bool bf16 = false)
-      : weights(config, at::Device(at::kCPU), bf16), step(plan, optimizer(), 1.0, 0, weights) {
+  Run(const arch::TransformerConfig& config, const plan::Plan& plan, bool bf16 = false,
+      double ema_decay = 0)
+      : weights(config, at::Device(at::kCPU), bf16),
+        step(plan, optimizer(), 1.0, ema_decay, weights) {
     weights.initialize(kSeed);
   }
   static recipe::Optimizer optimizer() {
@@ -146,17 +150,38 @@ TEST_CASE("a step that is not finite changes nothing and the next one goes on") 
   CHECK(run.step.updates().item<double>() == 2);
 }
 
-TEST_CASE("bf16-mixed stays within 2 % of fp32 over 200 steps") {
-  plan::Plan plan = tiny_plan(8, 12);
-  Run exact(tiny_llama(), plan);
-  plan.precision = plan::Precision::kBf16Mixed;
-  Run mixed(tiny_llama(), plan, true);
-  for (int i = 0; i < 200; ++i) {
-    const data::Batch batch = chain_batch(8, 12, static_cast<std::uint64_t>(i));
-    const double want = exact.train(batch, 1e-3).loss_sum;
-    const double got = mixed.train(batch, 1e-3).loss_sum;
-    REQUIRE(std::abs(got - want) <= 0.02 * want);
+TEST_CASE("bf16-mixed stays within 2 % of fp32 over 200 steps, with both tables") {
+  for (const char* table : {"cpu", "aten"}) {
+    ::setenv("LLMOPS_KERNELS", table, 1);
+    for (const auto& config : {tiny_gpt2(), tiny_llama()}) {
+      CAPTURE(table, config.family);
+      plan::Plan plan = tiny_plan(8, 12);
+      Run exact(config, plan);
+      REQUIRE(std::string(exact.step.kernels().name) == table);
+      plan.precision = plan::Precision::kBf16Mixed;
+      Run mixed(config, plan, true);
+      for (int i = 0; i < 200; ++i) {
+        const data::Batch batch = chain_batch(8, 12, static_cast<std::uint64_t>(i));
+        const double want = exact.train(batch, 1e-3).loss_sum;
+        const double got = mixed.train(batch, 1e-3).loss_sum;
+        REQUIRE(std::abs(got - want) <= 0.02 * want);
+      }
+    }
   }
+  ::unsetenv("LLMOPS_KERNELS");
+}
+
+TEST_CASE("the average of the weights is the one written by hand") {
+  const data::Batch batch = tiny_batch(4, 12, 8);
+  Run run(tiny_gpt2(), tiny_plan(4, 12), false, 0.9);
+  run.step.reset();  // the average starts at the first weights
+  Tensor average = run.weights.flat().to(at::kDouble);
+  for (int i = 0; i < 20; ++i) {
+    run.train(batch, 1e-2);
+    average = 0.9 * average + 0.1 * run.weights.flat().to(at::kDouble);
+  }
+  CHECK(difference(run.step.average(), average) < 1e-6);
+  CHECK(difference(run.step.average(), run.weights.flat()) > 1e-3);
 }
 
 }  // namespace llmops::tensor
