@@ -34,6 +34,7 @@ SHAPES = {
     "llama": ", num_key_value_heads: 2",
     "mistral": ", num_key_value_heads: 2, sliding_window: 8",
 }
+PROMPTS = ["Once upon a", "The", "there was "]
 TEXT = "Once upon a time there was a small fox. The fox was happy and went to the river.\n" * 4
 
 
@@ -49,8 +50,15 @@ def token_ids(model_folder, text):
     return Tokenizer.from_file(os.path.join(model_folder, "tokenizer.json")).encode(text).ids
 
 
+def end_token(model_folder):
+    """[id] of the token that ends a document, [] for a tokenizer without one."""
+    from transformers import AutoTokenizer
+    end = AutoTokenizer.from_pretrained(model_folder).eos_token_id
+    return [] if end is None else [end]
+
+
 def mean_loss(model, ids):
-    """As `llmops eval`: windows that do not overlap, every token once."""
+    """As `llmops eval`: windows that do not overlap, every token once, the end token included."""
     total = 0.0
     for start in range(0, len(ids) - 1, LENGTH):
         window = torch.tensor([ids[start:start + LENGTH + 1]])
@@ -78,31 +86,31 @@ def check(llmops, folder, name, tokenizer):
         return command(llmops, folder, "eval", "--model", path, "--data", "text.txt",
                        "--max-seq-length", str(LENGTH), "--precision", "fp32", "--json")
 
-    # The end of a document is a token to predict like any other.
-    ours, ids = our_loss(saved), token_ids(saved, TEXT) + token_ids(saved, "<|endoftext|>")
+    ours, ids = our_loss(saved), token_ids(saved, TEXT) + end_token(saved)
     theirs = mean_loss(model, ids)
     assert ours["tokens"] == len(ids) - 1, (ours["tokens"], len(ids))
     assert math.isclose(ours["loss"], theirs, rel_tol=1e-5), (ours["loss"], theirs)
 
-    prompt = "Once upon a"
-    generated = command(llmops, folder, "generate", saved, prompt, "--temperature", "0",
-                        "--max-tokens", str(TOKENS), "--precision", "fp32", "--json")
-    start = torch.tensor([token_ids(saved, prompt)])
-    expected = model.generate(start, max_new_tokens=TOKENS, do_sample=False)[0, start.shape[1]:].tolist()
-    assert generated["token_ids"] == expected, (generated["token_ids"], expected)
+    for prompt in PROMPTS:
+        generated = command(llmops, folder, "generate", saved, prompt, "--temperature", "0",
+                            "--max-tokens", str(TOKENS), "--precision", "fp32", "--json")
+        start = torch.tensor([token_ids(saved, prompt)])
+        expected = model.generate(start, max_new_tokens=TOKENS, do_sample=False)
+        expected = [i for i in expected[0, start.shape[1]:].tolist() if i not in end_token(saved)]
+        assert generated["token_ids"] == expected, (prompt, generated["token_ids"], expected)
 
     again = os.path.join(folder, "again")
     model.save_pretrained(again)
     for file_name in ("tokenizer.json", "tokenizer_config.json"):
         os.link(os.path.join(saved, file_name), os.path.join(again, file_name))
     assert our_loss(again)["loss"] == ours["loss"], "another loss after save_pretrained"
-    print(f"{name}, {tokenizer}: loss {theirs:.6f} of {ours['tokens']} tokens, {TOKENS} greedy ids")
+    print(f"{name}, {tokenizer}: loss {theirs:.6f} of {ours['tokens']} tokens, {TOKENS} greedy ids of {len(PROMPTS)} prompts")
 
 
 def main():
     llmops = os.path.abspath(sys.argv[1])
     with torch.no_grad():
-        for name, tokenizer in itertools.product(SHAPES, ["byte", "bpe"]):
+        for name, tokenizer in itertools.product(SHAPES, ["char", "byte", "bpe"]):
             with tempfile.TemporaryDirectory() as folder:
                 check(llmops, folder, name, tokenizer)
 
