@@ -56,7 +56,13 @@ std::string model_folder(const Invocation& invocation, const std::string& argume
   if (is_path || (!argument.starts_with('@') && !store::find_store(invocation.store))) {
     return folder_at(argument);
   }
-  return folder_of_run(invocation, argument);
+  try {
+    return folder_of_run(invocation, argument);
+  } catch (const Error& error) {
+    if (error.code() != ExitCode::kNotFound || argument.starts_with('@')) throw;
+    throw Error(ExitCode::kNotFound,
+                fmt::format("no model at {0} and {1}", printable(argument), error.what()));
+  }
 }
 
 void check_tokenizer(const text::Tokenizer& tokenizer, const engine::Model& model,
