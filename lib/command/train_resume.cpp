@@ -33,8 +33,9 @@ void check_identity(const TrainOptions& options, const std::string& folder, cons
       .hint("start a new run, or pass --allow-change KEY for each");
 }
 
-ResumePoint from_folder(const TrainOptions& options, std::string folder, TrainSetup& setup,
+ResumePoint from_folder(const TrainOptions& options, const std::string& store, TrainSetup& setup,
                         Progress& progress) {
+  std::string folder = options.resume;
   while (folder.size() > 1 && folder.back() == '/') folder.pop_back();
   if (!is_directory(folder)) {
     throw Error(ExitCode::kNotFound, "no such checkpoint folder").at(folder);
@@ -47,8 +48,12 @@ ResumePoint from_folder(const TrainOptions& options, std::string folder, TrainSe
   point.checkpoint = absolute_path(folder);
   const checkpoint::Manifest manifest = checkpoint::read_manifest(folder);
   point.step = manifest.step;
-  if (const Json* run = manifest.info.find("run"); run && run->is_string()) {
+  const Json* run = manifest.info.find("run");
+  if (options.no_record || !run || !run->is_string()) return point;
+  if (record::has_run(store, run->as_string())) {
     point.run_id = run->as_string();
+  } else {
+    progress.note("the run of this checkpoint is not in the store; a new one goes on with it");
   }
   return point;
 }
@@ -108,7 +113,7 @@ ResumePoint find_resume_point(const TrainOptions& options, const std::string& st
     point = from_store(options, store, setup, progress);
     if (point.run_id) return point;
   } else if (options.resume != "never") {
-    return from_folder(options, options.resume, setup, progress);
+    return from_folder(options, store, setup, progress);
   }
   if (checkpoint::holds_checkpoints(setup.recipe().output_dir)) {
     throw usage_error("output_dir holds checkpoints of an earlier run")

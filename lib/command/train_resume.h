@@ -24,7 +24,7 @@ std::optional<FileLock> hold_folder(const std::string& folder);
 // Decides by --resume:
 //   never  a fresh run; an output folder that holds checkpoints is refused (exit 2)
 //   auto   the newest unfinished run of the same identity in this store, else a fresh run
-//   PATH   that checkpoint folder
+//   PATH   that checkpoint folder; as a run of its own where the store does not know the run
 // Changes of identity are refused with the list of what changed, unless each is in allow_change.
 // Damaged checkpoints are passed over with a note; with none left, Error(kDamaged).
 ResumePoint find_resume_point(const TrainOptions& options, const std::string& store,

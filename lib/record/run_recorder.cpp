@@ -249,6 +249,13 @@ std::unique_ptr<RunRecorder> resume_run(const std::string& store_path, const std
   return std::make_unique<StoredRun>(std::move(store), std::move(*run), start);
 }
 
+bool has_run(const std::string& store_path, const std::string& run_id) {
+  const auto folder = store::find_store(store_path);
+  if (!folder) return false;
+  Store store = Store::open_to_read(*folder);
+  return find_run(store, run_id).has_value();
+}
+
 std::optional<Unfinished> find_unfinished(const std::string& store_path,
                                           const std::string& identity) {
   const auto folder = store::find_store(store_path);

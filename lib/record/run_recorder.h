@@ -70,8 +70,11 @@ std::unique_ptr<RunRecorder> no_run(const RunStart& start);
 std::unique_ptr<RunRecorder> resume_run(const std::string& store_path, const std::string& run_id,
                                         std::int64_t from_step, const RunStart& start);
 
-// For --resume auto: the newest unfinished run (stopped, crashed, or still running) of this
-// identity. Creates no store.
+// Whether the store knows the run. Creates no store.
+bool has_run(const std::string& store_path, const std::string& run_id);
+
+// For --resume auto: the newest unfinished run of this identity: stopped, crashed, ended for want
+// of disk space, or still running. Creates no store.
 struct Unfinished {
   std::string run_id, name, output_dir;
   bool alive = false;  // its process still runs: busy

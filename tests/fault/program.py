@@ -80,7 +80,7 @@ class ProgramTest(unittest.TestCase):
     def environment(self, fault=None, **more):
         kept = {k: v for k, v in os.environ.items()
                 if not k.startswith("LLMOPS_") or k == "LLMOPS_TORCH_DIR"}
-        kept.update(HOME=str(self.folder), LC_ALL="C.UTF-8", **more)
+        kept.update({"HOME": str(self.folder), "LC_ALL": "C.UTF-8", **more})
         if fault:
             kept["LLMOPS_FAULT"] = fault
         return kept

@@ -1,0 +1,114 @@
+"""What a resume takes, what it refuses, and what it passes over.
+
+  resume_test.py BIN [TEST…]
+"""
+import pathlib
+import shutil
+
+import program
+
+FILE = "model.safetensors"
+
+
+def flip(folder):
+    content = bytearray((folder / FILE).read_bytes())
+    content[len(content) // 2] ^= 1
+    (folder / FILE).write_bytes(content)
+
+
+DAMAGES = {
+    "a flipped bit": flip,
+    "a truncated file": lambda folder: (folder / FILE).write_bytes(
+        (folder / FILE).read_bytes()[:-1]),
+    "an empty file": lambda folder: (folder / FILE).write_bytes(b""),
+    "a missing file": lambda folder: (folder / "state/trainer.json").unlink(),
+    "an extra file": lambda folder: (folder / "extra.safetensors").write_bytes(b"x"),
+    "a link": lambda folder: ((folder / FILE).rename(folder.parent / "elsewhere"),
+                              (folder / FILE).symlink_to(folder.parent / "elsewhere")),
+    "a changed manifest": lambda folder: (folder / "manifest.json").write_text(
+        (folder / "manifest.json").read_text().replace('"step": 7', '"step": 8')),
+    "no manifest": lambda folder: (folder / "manifest.json").unlink(),
+    "no folder": lambda folder: shutil.rmtree(folder),
+}
+
+
+class ResumeTest(program.ProgramTest):
+    def stop(self, *arguments):
+        """A run that was stopped after step 7; 4 or 6 and 7 are saved."""
+        self.check(self.train(*arguments, fault="train.step:7:term"), 143)
+        self.assertEqual(self.checkpoints()[-2:], [6, 7])
+
+    def newest(self):
+        return self.folder / "out/checkpoint-7"
+
+    def test_a_damaged_checkpoint_is_passed_over_with_a_warning(self):
+        expected = self.undisturbed()
+        for what, damage in DAMAGES.items():
+            with self.subTest(damage=what), self.in_new_folder():
+                self.stop()
+                damage(self.newest())
+                gone = not self.newest().exists()
+                result = self.check(self.train("--resume", "auto"), 0, "at step 6")
+                self.assertEqual("checkpoint-7 is skipped" in result.stderr, not gone, result)
+                self.assertEqual(self.outcome(), expected)
+
+    def test_without_a_valid_checkpoint_nothing_is_started_or_overwritten(self):
+        self.stop()
+        for step in self.checkpoints():
+            flip(self.folder / f"out/checkpoint-{step}")
+        before = sorted(str(p) for p in (self.folder / "out").rglob("*"))
+        self.check(self.train("--resume", "auto"), 10, "none of the")
+        self.check(self.train(), 2, "holds checkpoints")
+        self.assertEqual(sorted(str(p) for p in (self.folder / "out").rglob("*")), before)
+
+    def test_a_change_of_the_result_is_refused_with_what_changed(self):
+        self.stop()
+        where = ("--resume", "out/checkpoint-7")
+        for change in ("seed=7", "train.micro_batch_size=4", "optimizer.weight_decay=0",
+                       "model.config.rope_theta=500.0", "data.max_seq_length=8", "tokenizer.type=char",
+                       "train.threads=2"):
+            key, value = change.split("=")
+            with self.subTest(change=change):
+                result = self.check(self.train(change, *where), 2, "not the run that was saved",
+                                    f"-> {value}", "--allow-change")
+                self.assertTrue(key in result.stderr or key == "train.threads", result)
+        # Under auto it is another run, and its folder is taken.
+        self.check(self.train("seed=7", "--resume", "auto"), 2, "no unfinished run of this recipe")
+        self.assertEqual(self.checkpoints()[-1], 7)
+        self.check(self.train("optimizer.weight_decay=0", *where, "--allow-change",
+                              "optimizer.weight_decay"), 0,
+                   "changed since the checkpoint: optimizer.weight_decay: 0.1 -> 0")
+
+    def test_how_far_and_how_often_may_change(self):
+        self.stop()
+        self.check(self.train("train.max_steps=9", "checkpoint.save_steps=3", "eval.eval_steps=0",
+                              "logging.logging_steps=2", "--resume", "auto"), 0, "step 9/9")
+        self.assertEqual(len(self.runs()), 1)
+        self.assertEqual(self.checkpoints()[-1], 9)
+
+    def test_changed_data_is_another_run(self):
+        self.stop()
+        (self.folder / "text.txt").write_text(program.TEXT + "one more line\n")
+        self.check(self.train("--resume", "out/checkpoint-7"), 2, "digest.data")
+        self.check(self.train("--resume", "auto"), 2, "no unfinished run")
+
+    def test_a_finished_run_is_extended_only_by_its_checkpoint(self):
+        self.check(self.train(), 0)
+        self.check(self.train("train.max_steps=10", "--resume", "auto"), 2, "no unfinished run")
+        self.check(self.train("train.max_steps=10", "--resume", "out/checkpoint-8"), 0)
+        self.assertEqual(len(self.runs()), 1)
+        self.assertEqual(self.checkpoints()[-1], 10)
+
+    def test_a_checkpoint_that_came_from_another_machine_goes_on_as_a_run_of_its_own(self):
+        expected = self.undisturbed()
+        self.stop()
+        came = pathlib.Path(self.folder / "out/checkpoint-7")
+        with self.in_new_folder() as folder:
+            shutil.copytree(came, folder / "came/checkpoint-7")
+            self.check(self.train("--resume", "came/checkpoint-7"), 0, "not in the store")
+            self.assertEqual(self.show()["status"], "finished")
+            self.assertEqual(self.final_state(), expected[0])
+
+
+if __name__ == "__main__":
+    program.main()
