@@ -8,6 +8,12 @@
 
 namespace llmops::command {
 
+namespace {
+
+constexpr std::size_t kShownSamples = 3;  // of a step; all are recorded
+
+}  // namespace
+
 TrainHost::TrainHost(const recipe::Recipe& recipe, const data::Dataset& dataset,
                      record::RunRecorder& recorder, Progress& progress)
     : recipe_(recipe), dataset_(dataset), recorder_(recorder), progress_(progress) {}
@@ -47,11 +53,16 @@ void TrainHost::sample(std::int64_t step, std::string_view prompt, std::string_v
     progress_.json(Json::object().set("step", step).set("prompt", prompt).set("sample", text));
     return;
   }
+  if (samples_.size() > kShownSamples) return;
   progress_.note(fmt::format("sample at step {}:", step));
   std::string whole = std::string(prompt) + std::string(text);
   while (whole.ends_with('\n')) whole.pop_back();
   for (const std::string& line : split(whole, '\n')) {
     progress_.note("  " + line);
+  }
+  const auto count = static_cast<std::size_t>(recipe_.generate.count);
+  if (samples_.size() == kShownSamples && count > kShownSamples) {
+    progress_.note(fmt::format("{} more: llmops track show", count - kShownSamples));
   }
 }
 

@@ -160,7 +160,10 @@ void Checkpoint::fields(config::Visitor& v) {
           between(1, 1e6).operational());
   v.field("keep_best", keep_best, "Best checkpoints that are kept beside them.",
           between(0, 1e6).operational());
-  v.field("metric", metric, "What is best: the lowest value of this metric.", any().operational());
+  v.field("metric", metric, "What is best: the lowest value of this metric.",
+          one_of({"eval/loss", "eval/perplexity", "eval/bits_per_byte", "eval/ema_loss",
+                  "eval/ema_perplexity", "eval/ema_bits_per_byte"})
+              .operational());
 }
 
 void Eval::fields(config::Visitor& v) {

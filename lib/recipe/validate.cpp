@@ -132,6 +132,8 @@ class Checker {
     require(eval.early_stopping_patience == 0 || (has_data && eval.eval_steps > 0),
             "eval.early_stopping_patience",
             "needs eval.eval_steps and data.eval or data.eval_split");
+    require(!r_.checkpoint.metric.starts_with("eval/ema_") || r_.train.ema_decay > 0,
+            "checkpoint.metric", "'{}' needs train.ema_decay", r_.checkpoint.metric);
   }
 
   void rest() {

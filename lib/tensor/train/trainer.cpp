@@ -241,14 +241,16 @@ void TrainLoop::roll_back() {
 
 bool TrainLoop::evaluate() {
   const auto model = make_model(weights_.config(), weights_.tensors(), weights_.bf16());
-  const engine::EvalVerdict verdict = host_->evaluate(*model, state_.step, "eval/");
+  engine::EvalVerdict verdict = host_->evaluate(*model, state_.step, "eval/");
   cut_short_ = !verdict.complete;
   if (cut_short_) return true;
   if (step_.average().defined()) {
     const auto average = make_model(
         weights_.config(), bind(weights_.config(), weights_.layout(), step_.average()), false);
-    cut_short_ = !host_->evaluate(*average, state_.step, "eval/ema_").complete;
+    const engine::EvalVerdict smoothed = host_->evaluate(*average, state_.step, "eval/ema_");
+    cut_short_ = !smoothed.complete;
     if (cut_short_) return true;
+    verdict.metrics.insert(verdict.metrics.end(), smoothed.metrics.begin(), smoothed.metrics.end());
   }
   state_.last_eval_step = state_.step;
   state_.last_save_step = -1;  // a resume from this very step knows less

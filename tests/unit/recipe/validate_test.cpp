@@ -156,6 +156,8 @@ TEST_CASE("evaluation needs something to evaluate") {
           r.eval.early_stopping_patience = 2;
         }) == Lines{"eval.early_stopping_patience: needs eval.eval_steps and data.eval or "
                     "data.eval_split"});
+  CHECK(after([](Recipe& r) { r.checkpoint.metric = "eval/ema_loss"; }) ==
+        Lines{"checkpoint.metric: 'eval/ema_loss' needs train.ema_decay"});
 }
 
 TEST_CASE("samples, tags and expectations are well formed") {

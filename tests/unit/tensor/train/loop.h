@@ -62,6 +62,7 @@ class Host final : public engine::TrainHost {
   std::vector<std::string> events;  // codes
   std::vector<std::int64_t> saved, evaluated, sampled, rolled_back_to;
   std::function<double(std::int64_t)> eval_loss = [](std::int64_t) { return 1.0; };
+  std::function<double(std::int64_t)> average_loss = eval_loss;
   std::int64_t stop_at = -1;
   std::set<std::int64_t> save_at;
 
@@ -78,7 +79,8 @@ class Host final : public engine::TrainHost {
   engine::EvalVerdict evaluate(engine::Model&, std::int64_t step,
                                std::string_view prefix) override {
     if (prefix == "eval/") evaluated.push_back(step);
-    return {{{std::string(prefix) + "loss", eval_loss(step)}}, true};
+    const double loss = prefix == "eval/" ? eval_loss(step) : average_loss(step);
+    return {{{std::string(prefix) + "loss", loss}}, true};
   }
   void rolled_back(std::int64_t step) override { rolled_back_to.push_back(step); }
   bool stop_requested() override { return step() == stop_at; }

@@ -123,6 +123,20 @@ TEST_CASE("the best checkpoints by evaluation stay beside the newest") {
   CHECK(result.checkpoint == join_path(folder.path(), "checkpoint-10"));
 }
 
+TEST_CASE("what is best may be judged by the average of the weights") {
+  const ChainData data;
+  const TemporaryDirectory folder;
+  engine::TrainJob job = chain_job(data, folder.path(), 6);
+  job.recipe.train.ema_decay = 0.9;
+  job.recipe.eval.eval_steps = 2;
+  job.recipe.checkpoint.keep_best = 1;
+  job.recipe.checkpoint.metric = "eval/ema_loss";
+  Host host;
+  host.average_loss = [](std::int64_t step) { return step == 4 ? 0.1 : 1.0; };
+  const auto result = train(std::move(job), host);
+  CHECK(result.best_checkpoint == join_path(folder.path(), "checkpoint-4"));
+}
+
 TEST_CASE("evaluation and samples come at their steps, at the start and at the end") {
   const ChainData data;
   const TemporaryDirectory folder;
