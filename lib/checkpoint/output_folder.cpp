@@ -76,6 +76,16 @@ void remove_checkpoint(const std::string& output_dir, const Found& checkpoint) {
   remove_all(out);
 }
 
+// A kill between the publication of a checkpoint and the move of the pointer leaves it behind.
+void point_to_newest(const std::string& output_dir) {
+  const std::vector<Found> found = list_checkpoints(output_dir);
+  if (found.empty() || found.back().sequence == 0) return;
+  const std::string latest = join_path(output_dir, kLatestFile);
+  const std::string wanted = base_name(found.back().path) + "\n";
+  if (path_exists(latest) && read_file(latest) == wanted) return;
+  write_file_durably(latest, wanted);
+}
+
 }  // namespace
 
 std::string folder_on_its_way(std::int64_t step, OnItsWay way) {
@@ -132,6 +142,7 @@ void remove_leftovers(const std::string& output_dir) {
       remove_all(path);
     }
   }
+  point_to_newest(output_dir);
 }
 
 void prune(const std::string& output_dir, std::int64_t keep_last,

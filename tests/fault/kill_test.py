@@ -28,8 +28,10 @@ class KillTest(program.ProgramTest):
         self.check(self.train("--resume", "auto"), 0)
         self.assertEqual(self.show()["status"], "finished")
         self.assertEqual(self.outcome(), self.expected)
-        self.assertEqual(sorted(p.name for p in (self.folder / "out").iterdir()),
-                         ["checkpoint-6", "checkpoint-8", "latest"])
+        names = {p.name for p in (self.folder / "out").iterdir()}
+        self.assertLessEqual({"checkpoint-6", "checkpoint-8", "latest"}, names)
+        # A kill before the last pruning leaves one more; the next save would take it.
+        self.assertLessEqual(names, {"checkpoint-4", "checkpoint-6", "checkpoint-8", "latest"})
 
     def killed(self, fault):
         """Whether the fault came up, after it was recovered from."""
@@ -53,6 +55,10 @@ class EveryPointTest(KillTest):
         for name in sorted(program.points()):
             with self.subTest(point=name):
                 self.assertTrue(self.killed(f"{name}:1"), "the point was not passed")
+
+
+    def test_a_kill_before_the_last_move_of_the_pointer_is_recovered_from(self):
+        self.assertTrue(self.killed("checkpoint.latest:4"))
 
 
 class EveryPassingTest(KillTest):
