@@ -13,6 +13,8 @@ import report
 from peer_gpt import load_plain
 
 LENGTH = 64
+# nanoGPT looks at 20 batches; here the last evaluation reads all of the validation part.
+WHOLE = ["eval.eval_steps=0", "eval.max_batches=null", "generate.count=0"]
 
 
 def score_with_pytorch(checkpoint, text):
@@ -46,7 +48,7 @@ def main():
         with program.work_folder() as folder:
             steps, result = program.train(
                 args.bin, program.recipe("shakespeare-char-cpu.yaml"),
-                program.char_overrides(args.text, args.threads) + [f"seed={seed}"], folder)
+                program.char_overrides(args.text, args.threads) + WHOLE + [f"seed={seed}"], folder)
             checkpoint = os.path.join(folder, result["checkpoint"])
             run = program.show_run(args.bin, result["run"], folder)
             losses.append(run["metrics"]["eval/loss"]["last"])
