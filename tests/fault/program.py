@@ -14,7 +14,7 @@ import unittest
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 # Where a sync costs nothing, if there is such a place: thousands of them are made here.
 PLACE = "/dev/shm" if os.access("/dev/shm", os.W_OK | os.X_OK) else None
-TIMEOUT_S = 120  # only so that a hanging program fails the test
+TIMEOUT_S = 600  # only so that a hanging program fails the test
 
 # A run of a second or less: every duty of the loop comes up within its eight steps.
 RECIPE = """\
