@@ -64,7 +64,8 @@ class EveryPointTest(KillTest):
 class EveryPassingTest(KillTest):
     def test_a_kill_at_each_passing_is_recovered_from(self):
         total = 0
-        for name in sorted(program.points()):
+        # One passing of these is like another, and EveryPointTest has one.
+        for name in sorted(program.points() - {"eval.batch", "train.sample"}):
             passing = 1
             with self.subTest(point=name):
                 # The store commits once a second, so the count of those differs between runs.
@@ -72,7 +73,7 @@ class EveryPassingTest(KillTest):
                     passing += 1
                 self.assertGreater(passing, 1, "the point was not passed")
             total += passing - 1
-        print(f"{total} kills at {len(program.points())} points")
+        print(f"{total} kills")
 
     def test_a_run_that_is_killed_again_and_again_comes_to_its_end(self):
         kills = 0
