@@ -96,11 +96,6 @@ ResumePoint from_store(const TrainOptions& options, const std::string& store, Tr
   std::vector<std::string> warnings;
   const auto found = checkpoint::newest_valid(unfinished->output_dir, warnings);
   for (const std::string& warning : warnings) progress.note("warning: " + warning);
-  if (!found && !warnings.empty()) {
-    throw damaged("no checkpoint of run {} is whole", unfinished->name)
-        .at(unfinished->output_dir)
-        .hint("start a new run with another output_dir");
-  }
   if (found) {
     check_identity(options, found->path, setup, progress);
     point.checkpoint = found->path;
