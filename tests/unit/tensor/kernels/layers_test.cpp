@@ -19,7 +19,8 @@ const std::vector<std::pair<std::int64_t, std::int64_t>> kShapes = {
 
 TEST_CASE("embeddings and their gradients are equal in every table") {
   at::manual_seed(kSeed);
-  for (const auto& [rows, width] : kShapes) {
+  for (const auto& shape : kShapes) {
+    const std::int64_t rows = shape.first, width = shape.second;
     for (const bool learned : {false, true}) {
       CAPTURE(kSeed, rows, width, learned);
       const Tensor ids = integers(7, {rows}), positions = integers(9, {rows});
@@ -42,7 +43,8 @@ TEST_CASE("norms and their gradients are equal in every table") {
   for (const arch::Norm kind : {arch::Norm::kLayerNorm, arch::Norm::kRmsNorm}) {
     const bool layer_norm = kind == arch::Norm::kLayerNorm;
     for (const at::ScalarType type : kTypes) {
-      for (const auto& [rows, width] : kShapes) {
+      for (const auto& shape : kShapes) {
+        const std::int64_t rows = shape.first, width = shape.second;
         if (layer_norm && width == 1) continue;  // a gradient of exactly 0
         for (const bool with_delta : {false, true}) {
           CAPTURE(kSeed, layer_norm, at::toString(type), rows, width, with_delta);
@@ -114,7 +116,8 @@ TEST_CASE("gradients of activations are equal in every table") {
   for (const at::ScalarType type : kTypes) {
     for (const arch::Activation kind : kinds) {
       for (const bool gated : {false, true}) {
-        for (const auto& [rows, f] : kShapes) {
+        for (const auto& shape : kShapes) {
+          const std::int64_t rows = shape.first, f = shape.second;
           if (f == 1) continue;  // one slope may be next to nothing: math_test
           CAPTURE(kSeed, at::toString(type), static_cast<int>(kind), gated, rows, f);
           // Wide values: where a slope saturates.
@@ -135,7 +138,8 @@ TEST_CASE("dropout's masks are the same bits in every table") {
   at::manual_seed(kSeed);
   for (const at::ScalarType type : kTypes) {
     for (const double p : {0.0, 0.1, 0.5, 1.0}) {
-      for (const auto& [rows, width] : kShapes) {
+      for (const auto& shape : kShapes) {
+        const std::int64_t rows = shape.first, width = shape.second;
         CAPTURE(kSeed, at::toString(type), p, rows, width);
         const Tensor x = normal({rows, width}, type);
         const DropoutKey key{p, kSeed, 3, 4, 5};

@@ -116,7 +116,8 @@ TEST_CASE("a layer with its activation is the layer, then the activation, to the
   for (const at::ScalarType type : {at::kFloat, at::kBFloat16}) {
     for (const arch::Activation kind : kinds) {
       for (const bool gated : {false, true}) {
-        for (const auto& [m, f] : {std::pair{1, 7}, {3, 33}, {65, 127}, {257, 20}}) {
+        for (const auto& size : {std::pair{1, 7}, {3, 33}, {65, 127}, {257, 20}}) {
+          const std::int64_t m = size.first, f = size.second;
           CAPTURE(kSeed, at::toString(type), static_cast<int>(kind), gated, m, f);
           const std::int64_t up = gated ? 2 * f : f;
           const Tensor x = normal({m, 33}, type), w = normal({up, 33}, type), bias = normal({up});

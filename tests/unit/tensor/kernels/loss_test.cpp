@@ -17,8 +17,9 @@ const auto kTypes = {at::kFloat, at::kBFloat16};
 TEST_CASE("losses and gradients of the logits are equal in every table") {
   at::manual_seed(kSeed);
   for (const at::ScalarType type : kTypes) {
-    for (const auto& [rows, vocabulary] : std::vector<std::pair<std::int64_t, std::int64_t>>{
+    for (const auto& shape : std::vector<std::pair<std::int64_t, std::int64_t>>{
              {1, 1}, {1, 2}, {3, 17}, {7, 257}, {130, 33}, {4, 5003}}) {
+      const std::int64_t rows = shape.first, vocabulary = shape.second;
       for (const double width : {1.0, 30.0}) {
         CAPTURE(kSeed, at::toString(type), rows, vocabulary, width);
         const Tensor logits = normal({rows, vocabulary}).mul(width).to(type);
