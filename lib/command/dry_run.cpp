@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "command/model_argument.h"
+#include "command/train_resume.h"
 #include "engine/engine.h"
 
 namespace llmops::command {
@@ -27,8 +29,10 @@ void print_plan(std::FILE* out, const recipe::Recipe& recipe, const plan::Plan& 
       fmt::format("{} training tokens, {} evaluation tokens, vocabulary {}{}",
                   format_count(static_cast<double>(data.train_tokens)),
                   format_count(static_cast<double>(data.eval_tokens)), data.vocab_size, mark));
+  const bool open_end = plan.total_steps == plan::kOpenEnd;
   row(out, "steps",
-      fmt::format("{} of {} tokens ({} sequences of {})", plan.total_steps,
+      fmt::format("{} of {} tokens ({} sequences of {})",
+                  open_end ? "until train.max_time," : std::to_string(plan.total_steps),
                   format_count(static_cast<double>(plan.tokens_per_step)),
                   plan.micro_batch * plan.accumulation, plan.length));
   row(out, "threads",
@@ -42,7 +46,9 @@ void print_plan(std::FILE* out, const recipe::Recipe& recipe, const plan::Plan& 
   }
   row(out, "checkpoint", format_bytes(static_cast<double>(plan.checkpoint_bytes)));
   row(out, "disk", format_bytes(static_cast<double>(plan.disk_bytes)));
-  row(out, "time", "about " + format_seconds(seconds) + " (estimated)");
+  row(out, "time",
+      open_end ? format_seconds(recipe.train.max_time->seconds)
+               : "about " + format_seconds(seconds) + " (estimated)");
 }
 
 }  // namespace
@@ -52,7 +58,10 @@ ExitCode dry_run(const TrainOptions& options, const Invocation& invocation) {
   recipe::Recipe& recipe = loaded.recipe;
   recipe.train.device = resolve_device(recipe.train.device);
   const data::DataEstimate data = data::estimate(recipe);
+  if (recipe.model.path) recipe.model.path = model_folder(invocation, *recipe.model.path);
   const arch::TransformerConfig config = recipe::model_config(recipe, data.vocab_size);
+  check_shapes(recipe, config, data.vocab_size);
+  if (options.resume == "never") require_fresh(recipe.output_dir, options.resume);
   const plan::Machine machine = this_machine(recipe);
   const std::int64_t micro = recipe.train.micro_batch_size;
   const plan::Plan plan = plan::make_plan(recipe, config, (data.train_windows + micro - 1) / micro,
@@ -66,7 +75,8 @@ ExitCode dry_run(const TrainOptions& options, const Invocation& invocation) {
     json.set("train_tokens", data.train_tokens)
         .set("eval_tokens", data.eval_tokens)
         .set("exact", data.exact)
-        .set("estimated_seconds", seconds);
+        .set("estimated_seconds",
+             plan.total_steps == plan::kOpenEnd ? recipe.train.max_time->seconds : seconds);
     fmt::print(invocation.out, "{}\n", json.dump());
   } else {
     print_plan(invocation.out, recipe, plan, data, seconds);

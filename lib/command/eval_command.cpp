@@ -10,6 +10,7 @@
 #include "base/signal.h"
 #include "base/text.h"
 #include "base/version.h"
+#include "checkpoint/manifest.h"
 #include "command/arguments.h"
 #include "command/model_argument.h"
 #include "command/progress.h"
@@ -101,6 +102,19 @@ std::unique_ptr<record::RunRecorder> open_run(const Options& options, const Invo
   return record::begin_run(store::store_to_write(invocation.store), start);
 }
 
+// As in the evaluations of the model's own training, where its checkpoint tells.
+data::EvalLayout layout_of(const std::string& folder, std::int64_t max_seq_length) {
+  data::EvalLayout layout{.max_seq_length = max_seq_length};
+  if (!path_exists(join_path(folder, checkpoint::kManifestFile))) return layout;
+  const checkpoint::Manifest manifest = checkpoint::read_manifest(folder);
+  const Json* identity = manifest.info.find("identity");
+  if (!identity || !identity->is_object()) return layout;
+  const Json *packing = identity->find("data.packing"), *eos = identity->find("data.append_eos");
+  if (packing && packing->is_string()) layout.packing = packing->as_string();
+  if (eos && eos->is_bool()) layout.append_eos = eos->as_bool();
+  return layout;
+}
+
 ExitCode evaluate(Options& options, const Invocation& invocation) {
   const std::vector<recipe::Expectation> gates = parse_gates(options);
   const std::string folder = model_folder(invocation, options.model);
@@ -117,7 +131,8 @@ ExitCode evaluate(Options& options, const Invocation& invocation) {
     throw usage_error("--max-seq-length {}: the model takes {}", options.max_seq_length,
                       model->max_length());
   }
-  const auto dataset = data::open_eval_file(options.data, *tokenizer, options.max_seq_length);
+  const auto dataset =
+      data::open_eval_file(options.data, *tokenizer, layout_of(folder, options.max_seq_length));
   const auto recorder = open_run(options, invocation, folder, *dataset);
   const auto close = [&](ExitCode code, const std::string& reason) {
     recorder->finish(code, reason);
@@ -190,8 +205,7 @@ Action define(CLI::App& app, const Invocation& invocation) {
   app.add_option("--device", options->device, "Where to compute")
       ->check(CLI::IsMember({"cpu", "cuda"}))
       ->capture_default_str();
-  app.add_option("--precision", options->precision,
-                 "Numbers to compute with; auto goes by the machine")
+  app.add_option("--precision", options->precision, "Numbers to compute with; auto is fp32")
       ->check(CLI::IsMember({"auto", "fp32", "bf16"}))
       ->capture_default_str();
   app.add_option("--threads", options->threads, "Processor threads; 0 = all cores")

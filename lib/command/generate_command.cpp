@@ -89,7 +89,9 @@ Generated run(engine::Model& model, const text::Tokenizer& tokenizer, const Opti
     if (stops.stopped()) model.cancel(id);
   };
   while (model.step(on_token)) {
-    if (stop_requested()) break;
+    if (!stop_requested()) continue;
+    generated.finish = engine::FinishReason::kCancelled;
+    break;
   }
   if (!stops.stopped()) {
     show(stops.push(decoder.finish()));
@@ -159,8 +161,7 @@ Action define(CLI::App& app, const Invocation& invocation) {
   app.add_option("--device", options->device, "Where to compute")
       ->check(CLI::IsMember({"cpu", "cuda"}))
       ->capture_default_str();
-  app.add_option("--precision", options->precision,
-                 "Numbers to compute with; auto goes by the machine")
+  app.add_option("--precision", options->precision, "Numbers to compute with; auto is fp32")
       ->check(CLI::IsMember({"auto", "fp32", "bf16"}))
       ->capture_default_str();
   app.add_option("--threads", options->threads, "Processor threads; 0 = all cores")

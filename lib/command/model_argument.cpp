@@ -51,9 +51,10 @@ std::string folder_of_run(const Invocation& invocation, const std::string& argum
 }  // namespace
 
 std::string model_folder(const Invocation& invocation, const std::string& argument) {
+  const bool is_run = argument.starts_with('@');  // @best:-eval/loss has a slash too
   const bool is_path =
       argument.find('/') != std::string::npos || argument.starts_with('.') || path_exists(argument);
-  if (is_path || (!argument.starts_with('@') && !store::find_store(invocation.store))) {
+  if (!is_run && (is_path || !store::find_store(invocation.store))) {
     return folder_at(argument);
   }
   try {

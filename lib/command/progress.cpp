@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "base/time.h"
 #include "command/tell.h"
+#include "plan/plan.h"
 
 namespace llmops::command {
 
@@ -63,7 +64,7 @@ std::vector<Field> fields_of(const engine::StepReport& r) {
   fields.push_back({fmt::format("{} tok/s", format_count(r.tokens_per_second)), 1});
   if (r.mfu > 0) fields.push_back({fmt::format("mfu {:.0f}%", 100 * r.mfu), 5});
   fields.push_back({fmt::format("mem {}", format_bytes(static_cast<double>(r.memory_bytes))), 4});
-  if (r.step < r.total_steps) {
+  if (r.step < r.total_steps && r.total_steps != plan::kOpenEnd) {
     fields.push_back({fmt::format("eta {}", format_seconds(r.eta_seconds)), 0});
   }
   return fields;
@@ -85,10 +86,16 @@ std::string step_line(std::string head, const engine::StepReport& report, std::s
   return join_fields(head, fields);
 }
 
+// "12/300", or "12" when only time ends the run.
+std::string step_text(const engine::StepReport& r) {
+  return r.total_steps == plan::kOpenEnd ? fmt::format("{}", r.step)
+                                         : fmt::format("{}/{}", r.step, r.total_steps);
+}
+
 Json to_json(const engine::StepReport& r) {
   return Json::object()
       .set("step", r.step)
-      .set("total_steps", r.total_steps)
+      .set("total_steps", r.total_steps == plan::kOpenEnd ? Json() : Json(r.total_steps))
       .set("tokens", r.total_tokens)
       .set("supervised_tokens", r.tokens)
       .set("epoch", r.epoch)
@@ -101,7 +108,7 @@ Json to_json(const engine::StepReport& r) {
       .set("tok_s", r.tokens_per_second)
       .set("mfu", r.mfu)
       .set("mem_peak", r.memory_bytes)
-      .set("eta", r.eta_seconds);
+      .set("eta", r.total_steps == plan::kOpenEnd ? Json() : Json(r.eta_seconds));
 }
 
 }  // namespace
@@ -123,6 +130,7 @@ void Progress::erase() {
 }
 
 void Progress::finish() {
+  const std::lock_guard lock(mutex_);
   if (open_ && in_phase_) erase();
   if (open_) tell(stream_, "\n");
   open_ = false;
@@ -147,22 +155,21 @@ void Progress::redraw(const std::string& line) {
 }
 
 void Progress::step(const engine::StepReport& report) {
+  const std::lock_guard lock(mutex_);
   const bool last = report.step == report.total_steps;
   switch (mode_) {
     case ProgressMode::kLine:
       if (!last && monotonic_seconds() - last_draw_ < kRedrawSeconds) return;
       redraw(step_line(
-          fmt::format("{} {}/{}",
+          fmt::format("{} {}",
                       bar(static_cast<double>(report.step) /
                           static_cast<double>(std::max<std::int64_t>(1, report.total_steps))),
-                      report.step, report.total_steps),
+                      step_text(report)),
           report, terminal_width(stream_)));
       return;
     case ProgressMode::kLines:
       if (!last && report.step != 1 && report.step % logging_steps_ != 0) return;
-      tell(stream_, "{}\n",
-           join_fields(fmt::format("step {}/{}", report.step, report.total_steps),
-                       fields_of(report)));
+      tell(stream_, "{}\n", join_fields("step " + step_text(report), fields_of(report)));
       std::fflush(stream_);
       return;
     case ProgressMode::kJson:
@@ -174,6 +181,7 @@ void Progress::step(const engine::StepReport& report) {
 }
 
 void Progress::phase(std::string_view what, double done, double total) {
+  const std::lock_guard lock(mutex_);
   if (mode_ != ProgressMode::kLine) return;
   if (monotonic_seconds() - last_draw_ < kRedrawSeconds) return;
   redraw(total > 0 ? fmt::format("{} {} {:.0f}%", bar(done / total), what, 100 * done / total)
@@ -182,6 +190,7 @@ void Progress::phase(std::string_view what, double done, double total) {
 }
 
 void Progress::note(std::string_view text) {
+  const std::lock_guard lock(mutex_);
   if (mode_ == ProgressMode::kNone) return;
   if (mode_ == ProgressMode::kJson) {
     json(Json::object().set("note", text));
@@ -195,6 +204,7 @@ void Progress::note(std::string_view text) {
 }
 
 void Progress::json(const Json& object) {
+  const std::lock_guard lock(mutex_);
   if (mode_ != ProgressMode::kJson) return;
   tell(stream_, "{}\n", object.dump());
   std::fflush(stream_);

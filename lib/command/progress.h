@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdio>
+#include <mutex>
 #include <string>
 #include <string_view>
 
@@ -11,7 +12,8 @@ namespace llmops::command {
 enum class ProgressMode { kAuto, kLine, kLines, kJson, kNone };
 
 // What a person or a program sees of a run while it goes, on stderr: one line that is redrawn on a
-// terminal, a line every so often elsewhere, JSON Lines on request, or nothing. One thread.
+// terminal, a line every so often elsewhere, JSON Lines on request, or nothing. Safe from any
+// thread.
 class Progress {
  public:
   // kAuto: kLine when the stream is a terminal, else kLines.
@@ -30,6 +32,7 @@ class Progress {
   void redraw(const std::string& line);
   void erase();
 
+  std::recursive_mutex mutex_;
   std::FILE* stream_;
   ProgressMode mode_;
   std::int64_t logging_steps_;

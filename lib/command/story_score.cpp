@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <set>
+#include <string>
+#include <vector>
 
+#include "base/signal.h"
 #include "data/synth.h"
 
 namespace llmops::command {
@@ -13,19 +16,25 @@ void score_stories(const TrainSetup& setup, TrainHost& host) {
     return source.synth && source.synth->kind == "stories";
   });
   if (stories == sources.end() || host.last_samples().empty()) return;
-  std::set<std::string> known;
-  for (std::int64_t i = 0; i < stories->synth->documents; ++i) {
-    for (std::string& sentence : data::split_sentences(data::synth_document(*stories->synth, i))) {
-      known.insert(std::move(sentence));
+  std::vector<std::string> written;
+  for (const std::string& text : host.last_samples()) {
+    for (std::string& sentence : data::split_sentences(text)) {
+      written.push_back(std::move(sentence));
     }
   }
-  double sentences = 0, parsed = 0, novel = 0;
-  for (const std::string& text : host.last_samples()) {
-    for (const std::string& sentence : data::split_sentences(text)) {
-      ++sentences;
-      parsed += data::stories_parse(sentence);
-      novel += known.count(sentence) == 0;
+  std::set<std::string> unseen(written.begin(), written.end());
+  for (std::int64_t i = 0; i < stories->synth->documents && !unseen.empty(); ++i) {
+    throw_if_stop_requested("scoring the samples");
+    for (const std::string& sentence :
+         data::split_sentences(data::synth_document(*stories->synth, i))) {
+      unseen.erase(sentence);
     }
+  }
+  const auto sentences = static_cast<double>(written.size());
+  double parsed = 0, novel = 0;
+  for (const std::string& sentence : written) {
+    parsed += data::stories_parse(sentence);
+    novel += unseen.count(sentence) > 0;
   }
   if (sentences == 0) return;
   const std::int64_t step = host.last_sample_step();

@@ -19,6 +19,8 @@
 #include "engine/engine.h"
 #include "record/run_recorder.h"
 #include "store/locate.h"
+#include "store/query.h"
+#include "store/series.h"
 #include "store/store.h"
 
 namespace llmops::command {
@@ -26,7 +28,7 @@ namespace llmops::command {
 namespace {
 
 record::RunStart describe(const TrainOptions& options, const TrainSetup& setup,
-                          const Invocation& invocation) {
+                          const engine::Engine& engine, const Invocation& invocation) {
   const recipe::Recipe& recipe = setup.recipe();
   record::RunStart start;
   start.kind = "train";
@@ -47,7 +49,7 @@ record::RunStart describe(const TrainOptions& options, const TrainSetup& setup,
   start.digests = setup.digests;
   start.identity = setup.identity;
   start.output_dir = absolute_path(recipe.output_dir);
-  start.versions = Json::object().set("llmops", version());
+  start.versions = Json::object().set("llmops", version()).set("engine", engine.description());
   start.system_metrics_seconds = static_cast<int>(recipe.logging.system_metrics_seconds);
   return start;
 }
@@ -88,6 +90,16 @@ engine::TrainJob make_job(const TrainOptions& options, const TrainSetup& setup,
   job.profile = options.profile;
   if (options.profile) job.trace_path = join_path(job.output_dir, "trace.json");
   return job;
+}
+
+// The values of earlier attempts count for `expect` as well.
+void remember_values(const std::string& folder, const std::string& run_id, TrainHost& host) {
+  store::Store store = store::Store::open_to_read(folder);
+  const auto run = store::find_run(store, run_id);
+  if (!run) return;
+  for (const store::Series& series : store::list_series(store, run->row)) {
+    if (series.summary.n > 0) host.remember(series.name, series.summary.last);
+  }
 }
 
 // What the run came to, as exit status and reason.
@@ -157,19 +169,22 @@ ExitCode train(TrainOptions& options, const Invocation& invocation) {
   }
   throw_if_stop_requested("before the first step");
   make_directories(job.output_dir);
-  const record::RunStart start = describe(options, setup, invocation);
+  const auto hold = hold_folder(job.output_dir);
+  if (!point.checkpoint && !point.run_id) require_fresh(job.output_dir, options.resume);
+  record::RunStart start = describe(options, setup, engine, invocation);
+  start.warn = [&progress](std::string_view text) { progress.note(text); };
   const auto recorder = open_run(options, store, point, start);
   job.run_id = recorder->id();
   TrainHost host(setup.recipe(), *setup.dataset, *recorder, progress);
+  if (point.run_id && !options.no_record) remember_values(store, *point.run_id, host);
   if (point.checkpoint) {
     progress.note(fmt::format("resuming {} at step {} from {}", recorder->name(), point.step,
                               *point.checkpoint));
   }
   engine::TrainResult result;
   try {
-    const auto hold = hold_folder(job.output_dir);
     result = engine.make_trainer(std::move(job))->run(host);
-    score_stories(setup, host);
+    if (result.code == ExitCode::kOk) score_stories(setup, host);
     conclude(result, setup, host);
   } catch (const Error& error) {
     close_failed(*recorder, error);
@@ -179,7 +194,7 @@ ExitCode train(TrainOptions& options, const Invocation& invocation) {
   progress.finish();
   if (mode != ProgressMode::kJson && mode != ProgressMode::kNone) {
     print_profile(invocation, result.profile, join_path(start.output_dir, "trace.json"));
-    print_ending(invocation, setup, host, result, recorder->id());
+    print_ending(invocation, setup, host, result, options.no_record ? "" : recorder->id());
   }
   print_result(options, invocation, result, recorder->id());
   if (result.code != ExitCode::kOk) throw Error(result.code, result.reason);

@@ -33,6 +33,8 @@ class TrainHost final : public engine::TrainHost {
   bool stop_requested() override;
   bool take_save_request() override;
 
+  // What an earlier attempt of the run logged.
+  void remember(const std::string& name, double value) { last_[name] = value; }
   // The newest value of every metric, for `expect`.
   const std::map<std::string, double>& last_values() const { return last_; }
   // The texts sampled last, all of one step.

@@ -40,8 +40,8 @@ void print_ending(const Invocation& invocation, const TrainSetup& setup, const T
   if (result.checkpoint.empty()) return;
   const std::string model =
       result.best_checkpoint.empty() ? result.checkpoint : result.best_checkpoint;
-  tell(err, "\nNext:\n  llmops generate {} \"Once\"\n  llmops track show {}\n", printable(model),
-       run_id.substr(0, 10));
+  tell(err, "\nNext:\n  llmops generate {} \"Once\"\n", printable(model));
+  if (!run_id.empty()) tell(err, "  llmops track show {}\n", run_id.substr(0, 10));
   if (!setup.recipe().data.eval.empty() && !setup.recipe().data.eval[0].path.empty()) {
     tell(err, "  llmops eval --model {} --data {}\n", printable(model),
          printable(setup.recipe().data.eval[0].path));

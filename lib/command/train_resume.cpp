@@ -12,9 +12,28 @@ namespace llmops::command {
 
 namespace {
 
+// A typing error would otherwise allow nothing, in silence.
+void check_allowed_keys(const TrainOptions& options, const Json& identity) {
+  for (const std::string& key : options.allow_change) {
+    if (identity.find(key)) continue;
+    std::vector<std::string> known;
+    for (const auto& [name, value] : identity.as_object()) known.push_back(name);
+    const auto near = nearest(key, known);
+    throw usage_error("--allow-change {}: no key whose change is refused", key)
+        .hint(near ? fmt::format("did you mean {}?", *near) : "see the roles in docs/recipe.md");
+  }
+}
+
 void check_identity(const TrainOptions& options, const std::string& folder, const TrainSetup& setup,
                     Progress& progress) {
+  check_allowed_keys(options, setup.identity_json());
   const checkpoint::Manifest manifest = checkpoint::read_manifest(folder);
+  if (manifest.step > setup.plan.total_steps) {
+    throw usage_error("the checkpoint is at step {}, beyond the {} steps of the recipe",
+                      manifest.step, setup.plan.total_steps)
+        .at(folder)
+        .hint("raise train.max_steps, or resume from an earlier checkpoint");
+  }
   std::vector<std::string> refused;
   for (const std::string& change :
        checkpoint::identity_changes(manifest.info.at("identity"), setup.identity_json())) {
@@ -37,11 +56,22 @@ ResumePoint from_folder(const TrainOptions& options, const std::string& store, T
                         Progress& progress) {
   std::string folder = options.resume;
   while (folder.size() > 1 && folder.back() == '/') folder.pop_back();
+  // An output folder stands for its newest checkpoint.
+  if (const std::string latest = join_path(folder, "latest"); path_exists(latest)) {
+    folder = join_path(folder, base_name(std::string(trim(read_file(latest, 4096)))));
+  }
   if (!is_directory(folder)) {
     throw Error(ExitCode::kNotFound, "no such checkpoint folder").at(folder);
   }
   if (const auto damage = checkpoint::verify(folder)) {
     throw damaged("{}", *damage).at(folder).hint("resume from an earlier checkpoint");
+  }
+  const std::string output_dir = absolute_path(setup.recipe().output_dir);
+  if (parent_path(absolute_path(folder)) != output_dir &&
+      checkpoint::holds_checkpoints(output_dir)) {
+    throw usage_error("output_dir holds checkpoints of another run")
+        .at(output_dir)
+        .hint("choose another output_dir, or resume from a checkpoint that lies there");
   }
   check_identity(options, folder, setup, progress);
   ResumePoint point;
@@ -59,6 +89,15 @@ ResumePoint from_folder(const TrainOptions& options, const std::string& store, T
 }
 
 }  // namespace
+
+void require_fresh(const std::string& output_dir, const std::string& resume) {
+  if (!checkpoint::holds_checkpoints(output_dir)) return;
+  throw usage_error("output_dir holds checkpoints of an earlier run")
+      .at(output_dir)
+      .hint(resume == "auto"
+                ? "no unfinished run of this recipe is there to resume; choose another output_dir"
+                : "use --resume auto to go on with it, or choose another output_dir");
+}
 
 std::optional<FileLock> hold_folder(const std::string& folder) {
   std::optional<FileLock> lock;
@@ -79,7 +118,12 @@ namespace {
 
 ResumePoint from_store(const TrainOptions& options, const std::string& store, TrainSetup& setup,
                        Progress& progress) {
-  const auto unfinished = record::find_unfinished(store, setup.identity);
+  // A folder that was asked for by name is not exchanged for that of another run.
+  const bool named = std::ranges::any_of(options.recipe.overrides, [](const std::string& override) {
+    return override.starts_with("output_dir=");
+  });
+  const auto unfinished = record::find_unfinished(store, setup.identity,
+                                                  absolute_path(setup.recipe().output_dir), named);
   if (!unfinished) return {};
   if (unfinished->alive) {
     throw Error(ExitCode::kBusy,
@@ -109,19 +153,21 @@ ResumePoint from_store(const TrainOptions& options, const std::string& store, Tr
 ResumePoint find_resume_point(const TrainOptions& options, const std::string& store,
                               TrainSetup& setup, Progress& progress) {
   ResumePoint point;
-  if (options.resume == "auto") {
+  if (options.resume == "auto" && options.no_record) {
+    std::vector<std::string> warnings;
+    if (const auto found = checkpoint::newest_valid(setup.recipe().output_dir, warnings)) {
+      check_identity(options, found->path, setup, progress);
+      point.checkpoint = found->path;
+      point.step = found->step;
+      return point;
+    }
+  } else if (options.resume == "auto") {
     point = from_store(options, store, setup, progress);
     if (point.run_id) return point;
   } else if (options.resume != "never") {
     return from_folder(options, store, setup, progress);
   }
-  if (checkpoint::holds_checkpoints(setup.recipe().output_dir)) {
-    throw usage_error("output_dir holds checkpoints of an earlier run")
-        .at(setup.recipe().output_dir)
-        .hint(options.resume == "auto"
-                  ? "no unfinished run of this recipe is there to resume; choose another output_dir"
-                  : "use --resume auto to go on with it, or choose another output_dir");
-  }
+  require_fresh(setup.recipe().output_dir, options.resume);
   return point;
 }
 

@@ -17,6 +17,9 @@ struct ResumePoint {
   std::optional<std::string> run_id;  // of the run in the store that goes on
 };
 
+// Throws Error(kUsage) when the folder holds checkpoints; `resume` is --resume, for the hint.
+void require_fresh(const std::string& output_dir, const std::string& resume);
+
 // Keeps other processes from writing checkpoints into the folder, whatever store they use, while
 // the result lives; nothing where folders cannot be locked. Throws Error(kBusy).
 std::optional<FileLock> hold_folder(const std::string& folder);

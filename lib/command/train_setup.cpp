@@ -1,5 +1,8 @@
 #include "command/train_setup.h"
 
+#include <algorithm>
+
+#include "arch/parameters.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/hash.h"
@@ -18,14 +21,6 @@ std::string existing_parent(std::string path) {
   path = absolute_path(path);
   while (!is_directory(path) && path != "/") path = parent_path(path);
   return path;
-}
-
-void check_tokenizer_fits(const arch::TransformerConfig& config, const text::Tokenizer& tokenizer) {
-  if (tokenizer.vocab_size() > config.vocab_size) {
-    throw usage_error("the tokenizer has {} tokens, model.config.vocab_size is {}",
-                      tokenizer.vocab_size(), config.vocab_size)
-        .hint("leave model.config.vocab_size out to take the tokenizer's size");
-  }
 }
 
 std::string digest_of(const std::map<std::string, std::string>& parts) {
@@ -54,6 +49,29 @@ recipe::LoadedRecipe load_checked(const TrainOptions& options) {
   return loaded;
 }
 
+void check_shapes(const recipe::Recipe& recipe, const arch::TransformerConfig& config,
+                  std::int64_t tokenizer_vocab_size) {
+  if (tokenizer_vocab_size > config.vocab_size) {
+    throw usage_error("the tokenizer has {} tokens, model.config.vocab_size is {}",
+                      tokenizer_vocab_size, config.vocab_size)
+        .hint("leave model.config.vocab_size out to take the tokenizer's size");
+  }
+  if (!recipe.model.path) return;
+  const std::string path = join_path(*recipe.model.path, "config.json");
+  const auto base = arch::parameter_layout(arch::read_hf_config(load_json(path), path));
+  const auto ours = arch::parameter_layout(config);
+  const bool same =
+      std::equal(base.parameters.begin(), base.parameters.end(), ours.parameters.begin(),
+                 ours.parameters.end(), [](const arch::Parameter& a, const arch::Parameter& b) {
+                   return a.role == b.role && a.shape == b.shape;
+                 });
+  if (!same) {
+    throw usage_error("model.path: the model there has other shapes than model.config")
+        .at(path)
+        .hint("give model.arch and model.config its sizes");
+  }
+}
+
 std::string resolve_device(const std::string& wanted) {
   if (wanted == "cpu") return "cpu";
   // The driver's device file is there exactly when a CUDA device may answer; opening the CUDA
@@ -64,9 +82,15 @@ std::string resolve_device(const std::string& wanted) {
     throw failed("train.device is cuda, but this machine has no NVIDIA driver")
         .hint("set train.device=cpu");
   }
-  const bool answers = engine::load_engine("cuda").has_cuda();
-  if (!answers && wanted == "cuda") throw failed("no CUDA device answers");
-  return answers ? "cuda" : "cpu";
+  try {
+    const bool answers = engine::load_engine("cuda").has_cuda();
+    if (!answers && wanted == "cuda") throw failed("no CUDA device answers");
+    return answers ? "cuda" : "cpu";
+  } catch (const Error&) {
+    // A GPU without the CUDA libraries that scripts/setup.sh --cuda brings.
+    if (wanted == "cuda") throw;
+    return "cpu";
+  }
 }
 
 plan::Machine this_machine(const recipe::Recipe& recipe) {
@@ -88,7 +112,7 @@ TrainSetup set_up(const TrainOptions& options, const Invocation& invocation, Pro
     progress.phase(p.what, p.done, p.total);
   });
   setup.config = recipe::model_config(recipe, setup.dataset->tokenizer().vocab_size());
-  check_tokenizer_fits(setup.config, setup.dataset->tokenizer());
+  check_shapes(recipe, setup.config, setup.dataset->tokenizer().vocab_size());
   if (const auto eos = setup.dataset->tokenizer().eos()) setup.config.eos_token_id = *eos;
   setup.machine = this_machine(recipe);
   const auto batches = setup.dataset->train_batches(recipe.train.micro_batch_size, 0, 1);
@@ -114,7 +138,6 @@ Json TrainSetup::identity_json() const {
   for (const auto& [name, digest] : digests) {
     if (name != "recipe") json.set("digest." + name, digest);
   }
-  json.set("threads", std::int64_t{plan.threads});
   return json;
 }
 

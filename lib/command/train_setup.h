@@ -43,6 +43,10 @@ struct TrainSetup {
 
 // The recipe with its overrides; throws Error(kUsage) with one line per problem.
 recipe::LoadedRecipe load_checked(const TrainOptions& options);
+// Throws when the tokenizer has more tokens than the model has rows, or when the model that the run
+// starts from has other shapes than the recipe's.
+void check_shapes(const recipe::Recipe& recipe, const arch::TransformerConfig& config,
+                  std::int64_t tokenizer_vocab_size);
 // The processor, memory and disk that a run into `output_dir` can use.
 plan::Machine this_machine(const recipe::Recipe& recipe);
 // "cpu" or "cuda" for train.device: auto takes CUDA when a device answers.

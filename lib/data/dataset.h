@@ -58,9 +58,14 @@ struct DataEstimate {
 };
 DataEstimate estimate(const recipe::Recipe& recipe);
 
-// Text files as an eval set for an existing tokenizer (`eval --data FILE`).
+// Text files as an eval set for an existing tokenizer (`eval --data FILE`), laid out as the model
+// saw its own: data.packing and data.append_eos of its recipe.
+struct EvalLayout {
+  std::int64_t max_seq_length = 0;
+  std::string packing = "stream";
+  bool append_eos = true;
+};
 std::unique_ptr<Dataset> open_eval_file(const recipe::Source& source,
-                                        const text::Tokenizer& tokenizer,
-                                        std::int64_t max_seq_length);
+                                        const text::Tokenizer& tokenizer, const EvalLayout& layout);
 
 }  // namespace llmops::data

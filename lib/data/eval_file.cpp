@@ -29,10 +29,10 @@ class EvalFile : public PreparedDataset {
 
 std::unique_ptr<Dataset> open_eval_file(const recipe::Source& source,
                                         const text::Tokenizer& tokenizer,
-                                        std::int64_t max_seq_length) {
+                                        const EvalLayout& layout) {
   const Corpus corpus = find_corpus(source, "data");
   auto memory = std::make_unique<TokenMemory>();
-  tokenize(corpus, tokenizer, true, {}, *memory);
+  tokenize(corpus, tokenizer, layout.append_eos, {}, *memory);
 
   Part part;
   part.tokens = memory->view();
@@ -40,7 +40,9 @@ std::unique_ptr<Dataset> open_eval_file(const recipe::Source& source,
   const auto documents = static_cast<std::int64_t>(part.starts.size());
   part.count = {source.path, documents, memory->bytes(), part.tokens.size, 0, 0};
   RowSettings settings;
-  settings.length = max_seq_length;
+  settings.length = layout.max_seq_length;
+  settings.packing = layout.packing;
+  if (layout.append_eos) settings.opening = tokenizer.bos();
   // The caller keeps the tokenizer alive.
   std::shared_ptr<const text::Tokenizer> borrowed(&tokenizer, [](const text::Tokenizer*) {});
   return std::make_unique<EvalFile>(std::move(borrowed), std::move(memory),

@@ -30,7 +30,7 @@ struct StepReport {
   double seconds = 0;                     // of this step
   double tokens_per_second = 0, mfu = 0;  // over the recent steps
   double eta_seconds = 0;
-  std::int64_t memory_bytes = 0;  // peak of the device, or peak RSS
+  std::int64_t memory_bytes = 0;  // peak RSS of the process
 };
 
 struct EvalVerdict {

@@ -257,22 +257,26 @@ bool has_run(const std::string& store_path, const std::string& run_id) {
 }
 
 std::optional<Unfinished> find_unfinished(const std::string& store_path,
-                                          const std::string& identity) {
+                                          const std::string& identity,
+                                          const std::string& output_dir, bool only_there) {
   const auto folder = store::find_store(store_path);
   if (!folder) return std::nullopt;
   Store store = Store::open_to_read(*folder);
   store::RunFilter filter;
   filter.identity = identity;
   filter.limit = 0;
+  std::optional<Unfinished> newest;
   for (const store::Run& run : list_runs(store, filter)) {
     const bool alive = run.status == store::RunStatus::kRunning;
     const bool lacked_disk = run.exit_code == static_cast<int>(ExitCode::kStorage);
     if (alive || lacked_disk || run.status == store::RunStatus::kStopped ||
         run.status == store::RunStatus::kCrashed) {
-      return Unfinished{run.uid, run.name, run.output_dir, alive};
+      const Unfinished found{run.uid, run.name, run.output_dir, alive};
+      if (run.output_dir == output_dir) return found;
+      if (!newest) newest = found;
     }
   }
-  return std::nullopt;
+  return only_there ? std::nullopt : newest;
 }
 
 }  // namespace llmops::record

@@ -73,13 +73,16 @@ std::unique_ptr<RunRecorder> resume_run(const std::string& store_path, const std
 // Whether the store knows the run. Creates no store.
 bool has_run(const std::string& store_path, const std::string& run_id);
 
-// For --resume auto: the newest unfinished run of this identity: stopped, crashed, ended for want
-// of disk space, or still running. Creates no store.
+// For --resume auto: the newest unfinished run of this identity (stopped, crashed, ended for want
+// of disk space, or still running), one with this output_dir before others, or only such a one.
+// Creates no store.
 struct Unfinished {
   std::string run_id, name, output_dir;
   bool alive = false;  // its process still runs: busy
 };
 std::optional<Unfinished> find_unfinished(const std::string& store_path,
-                                          const std::string& identity);
+                                          const std::string& identity,
+                                          const std::string& output_dir = "",
+                                          bool only_there = false);
 
 }  // namespace llmops::record

@@ -113,13 +113,15 @@ StepValues TrainStep::update(double learning_rate) {
   adamw_.learning_rate = learning_rate;
   kernels_.adamw(adamw_, weights_.flat(), gradients_[0], m_, v_, norm_squared_, loss_, updates_,
                  weights_.compute());
-  if (average_.defined()) kernels_.ema(average_, weights_.flat(), ema_decay_);
   gradients_[0].zero_();
 
   StepValues values;
   values.loss_sum = loss_.item<double>();
   values.grad_norm = std::sqrt(norm_squared_.item<double>());
   values.applied = std::isfinite(values.loss_sum) && std::isfinite(values.grad_norm);
+  if (values.applied && average_.defined()) {
+    kernels_.ema(average_, weights_.flat(), ema_decay_);
+  }
   loss_.zero_();
   return values;
 }

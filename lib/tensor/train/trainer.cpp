@@ -1,5 +1,7 @@
 #include "tensor/train/trainer.h"
 
+#include <ATen/Context.h>
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -57,6 +59,7 @@ class TrainLoop final : public engine::Trainer {
   void report(const StepValues& values, std::int64_t tokens, double rate, double seconds,
               double zscore);
   void handle_trouble(const LossGuard::Judgement& judgement, double loss);
+  std::optional<std::string> checkpoint_to_go_back_to() const;
   void roll_back();
   bool evaluate();
   void write_samples();
@@ -89,6 +92,10 @@ void TrainLoop::start() {
   if (job_.resume_from) {
     load_checkpoint(*job_.resume_from, state_, guard_, weights_, step_);
     newest_checkpoint_ = *job_.resume_from;
+    // Those of another output folder stay behind there.
+    std::erase_if(state_.best, [this](const BestStep& best) {
+      return !path_exists(join_path(job_.output_dir, checkpoint::checkpoint_name(best.step)));
+    });
     return;
   }
   first_weights(job_, weights_);
@@ -98,6 +105,8 @@ void TrainLoop::start() {
 TrainResult TrainLoop::run(TrainHost& host) {
   host_ = &host;
   started_ = monotonic_seconds();
+  // On a CPU every kernel is; on CUDA some of ATen's are only when asked.
+  at::globalContext().setDeterministicAlgorithms(job_.recipe.deterministic, false);
   if (job_.profile) {
     profiler_ = std::make_unique<Profiler>(step_.kernels());
     step_.set_kernels(profiler_->kernels());
@@ -110,7 +119,8 @@ TrainResult TrainLoop::run(TrainHost& host) {
     if (at_end && !cut_short_) return finish(ExitCode::kOk, "");
     const bool stop = host.stop_requested();
     const bool out_of_time = max_time && monotonic_seconds() - started_ >= max_time->seconds;
-    if (host.take_save_request() || stop || out_of_time) save();
+    save_owed_ = host.take_save_request() || save_owed_;
+    if (stop || out_of_time || (save_owed_ && !guard_.in_trouble())) save();
     if (stop) return finish(ExitCode::kTerminated, "stopped by a signal");
     if (out_of_time) return finish(ExitCode::kBudgetSpent, "train.max_time is spent");
     train_one_step();
@@ -158,17 +168,19 @@ void TrainLoop::train_one_step() {
   double scale = tokens > 0 ? 1.0 / static_cast<double>(tokens) : 0.0;
   if (fault_point("train.step") == kNotFiniteFault) scale = std::nan("");
   const auto seed = static_cast<std::uint64_t>(job_.recipe.seed);
-  for (std::size_t i = 0; i < accumulation; ++i) {
+  for (std::size_t i = 0; tokens > 0 && i < accumulation; ++i) {
     const auto index = static_cast<std::uint64_t>(state_.micro_batches) - accumulation + i;
     step_.accumulate(micro_batches_[i], scale, seed, index);
   }
   const double rate = learning_rate(job_.recipe.optimizer, job_.recipe.lr_scheduler, state_.step,
                                     job_.plan.warmup_steps, job_.plan.total_steps);
-  const StepValues values = step_.update(rate);
+  // Without a target there is nothing to learn from; decay and momentum would still move weights.
+  const StepValues values = tokens > 0 ? step_.update(rate) : StepValues{};
   ++state_.step;
   state_.tokens += tokens;
   const double loss = values.loss_sum * scale;
-  const LossGuard::Judgement judgement = guard_.judge(loss, values.grad_norm);
+  const LossGuard::Judgement judgement =
+      tokens > 0 ? guard_.judge(loss, values.grad_norm) : LossGuard::Judgement{};
   const double seconds = monotonic_seconds() - start;
   state_.seconds += seconds;
   report(values, tokens, rate, seconds, judgement.zscore);
@@ -215,14 +227,25 @@ void TrainLoop::handle_trouble(const LossGuard::Judgement& judgement, double los
                                      loss, judgement.zscore));
 }
 
+// The checkpoint that this run wrote last or began from; the newest whole one when it is damaged.
+std::optional<std::string> TrainLoop::checkpoint_to_go_back_to() const {
+  if (newest_checkpoint_.empty()) return std::nullopt;
+  const auto damage = checkpoint::verify(newest_checkpoint_);
+  if (!damage) return newest_checkpoint_;
+  host_->event("warning", "damaged_checkpoint", state_.step,
+               fmt::format("{}: {}", newest_checkpoint_, *damage));
+  std::vector<std::string> warnings;
+  const auto found = checkpoint::newest_valid(job_.output_dir, warnings);
+  return found ? std::optional(found->path) : std::nullopt;
+}
+
 // Back to the last good checkpoint (the start, when there is none), past the bad window of data.
 void TrainLoop::roll_back() {
   const std::int64_t bad_step = state_.step, cursor = state_.micro_batches;
   const std::int64_t rollbacks = state_.rollbacks + 1;
-  std::vector<std::string> warnings;
-  const auto good = checkpoint::newest_valid(job_.output_dir, warnings);
-  if (good) {
-    load_checkpoint(good->path, state_, guard_, weights_, step_);
+  if (const auto good = checkpoint_to_go_back_to()) {
+    load_checkpoint(*good, state_, guard_, weights_, step_);
+    newest_checkpoint_ = *good;
   } else {
     state_ = TrainState{};
     guard_ = LossGuard(job_.recipe.guard);

@@ -177,7 +177,7 @@ TEST_CASE("text that the tokenizer cannot express is refused and its source name
   Scratch scratch;
   const auto tokenizer = text::make_char_tokenizer("\nabc");
   const std::string path = scratch.write("a.txt", "abc\nabd\n");
-  CHECK(error_text([&] { open_eval_file(source(path), *tokenizer, 4); }) ==
+  CHECK(error_text([&] { open_eval_file(source(path), *tokenizer, {4}); }) ==
         "usage: " + path + ": character U+0064 'd' at byte 6 is not in the tokenizer's vocabulary");
 }
 

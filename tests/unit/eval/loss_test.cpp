@@ -84,7 +84,7 @@ struct Eval {
   }
   std::unique_ptr<data::Dataset> open(const std::vector<std::string>& documents,
                                       std::int64_t length) const {
-    return data::open_eval_file(file_source(write("eval.jsonl", documents)), *tokenizer, length);
+    return data::open_eval_file(file_source(write("eval.jsonl", documents)), *tokenizer, {length});
   }
 };
 
@@ -268,7 +268,7 @@ TEST_CASE("an eval set without a token to score is refused") {
   const std::string path = eval.folder.file("one.txt");
   write_file_durably(path, "a");
   const auto tokenizer = text::make_char_tokenizer("a");  // without an end token
-  CHECK(error_text([&] { data::open_eval_file(file_source(path), *tokenizer, 5); }) ==
+  CHECK(error_text([&] { data::open_eval_file(file_source(path), *tokenizer, {5}); }) ==
         "usage: " + path + ": 1 tokens in 1 documents leave nothing to predict");
 }
 
