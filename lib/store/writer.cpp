@@ -18,12 +18,20 @@ constexpr std::size_t kManyPoints = 1 << 16;  // do not wait for the interval
 constexpr std::int64_t kBeatMs = 10'000;
 constexpr std::uint64_t kMergeBytes = 16 << 20;
 constexpr int kMergeWaitMs = 5000;
+// Of one flush(). A try may itself wait for another process's transaction.
+constexpr int kFlushTries = 3;
+constexpr std::int64_t kFlushMs = 15'000;
 
 // A fifth of the price of the exact clock, and exact to the 4 ms of its tick.
 std::int64_t tick_ms() {
   timespec now{};
   clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
   return static_cast<std::int64_t>(now.tv_sec) * 1000 + now.tv_nsec / 1'000'000;
+}
+
+// A full disk or a lock, as opposed to what would fail for ever.
+bool may_work_later(const Error& error) {
+  return error.code() == ExitCode::kStorage || error.code() == ExitCode::kBusy;
 }
 
 }  // namespace
@@ -80,7 +88,14 @@ void Writer::flush() {
   std::unique_lock lock(mutex_);
   const std::uint64_t number = ++wanted_;
   wake_.notify_one();
+  const std::int64_t deadline_ms = tick_ms() + kFlushMs;
   done_.wait(lock, [&] { return tried_ >= number; });
+  for (int tries = 1; tries < kFlushTries; ++tries) {
+    if (flushed_ >= number || closing_ || !may_work_later(*failure_)) break;
+    if (tick_ms() >= deadline_ms) break;
+    const std::uint64_t before = tries_;
+    done_.wait(lock, [&] { return tries_ > before; });
+  }
   if (flushed_ < number) throw Error(*failure_);
 }
 
@@ -119,6 +134,7 @@ void Writer::work() {
     report(failure);
     lock.lock();
     tried_ = number;
+    ++tries_;
     failure_ = failure;
     if (!failure) flushed_ = number;
     done_.notify_all();
@@ -173,10 +189,7 @@ void Writer::commit() {
     try {
       (*job)(store_);
     } catch (const Error& error) {
-      // Neither the disk nor a lock: it would fail for ever, and hold up everything else.
-      const bool may_work_later =
-          error.code() == ExitCode::kStorage || error.code() == ExitCode::kBusy;
-      if (!may_work_later) jobs_.erase(job);
+      if (!may_work_later(error)) jobs_.erase(job);  // it would hold up everything else
       throw;
     }
   }

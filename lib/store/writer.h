@@ -38,7 +38,8 @@ class Writer {
   void post(Job job);
   // The run goes back to an earlier step: what is logged from now on belongs to its next attempt.
   void rewind(std::int64_t from_step);
-  // Returns once all that was queued before is on the disk; throws when that fails.
+  // Returns once all that was queued before is on the disk. Throws when that has failed three times
+  // in a row, or when some 15 s have passed; it stays in memory even then.
   void flush();
   // The same, then merges the write-ahead log into the file and ends the thread.
   void close();
@@ -77,7 +78,8 @@ class Writer {
   std::vector<Entry> queued_;
   std::vector<Job> queued_jobs_;
   std::uint64_t wanted_ = 0, tried_ = 0, flushed_ = 0;  // numbers of flush() calls
-  std::optional<Error> failure_;                        // of the last try
+  std::uint64_t tries_ = 0;
+  std::optional<Error> failure_;  // of the last try
   bool closing_ = false;
 
   // The thread's own.
