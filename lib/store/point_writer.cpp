@@ -1,7 +1,5 @@
 #include "store/point_writer.h"
 
-#include <utility>
-
 #include "store/run.h"
 
 namespace llmops::store {
@@ -52,20 +50,24 @@ void PointWriter::write(Store& store) {
     }
     update_summary(update, entry.series);
   }
-  if (!rewinds_.empty()) summarize_again(store, run_);
+  visible_.clear();
+  if (rewinds_.empty()) return;
+  summarize_again(store, run_);
+  for (const Series& series : list_series(store, run_)) visible_[series.name] = series.summary;
 }
 
-void PointWriter::committed(Store& store) {
+// Cannot fail: what is committed must not be written a second time.
+void PointWriter::committed() noexcept {
   for (const std::size_t index : waiting_) {
     entries_[index].is_stored = true;
     entries_[index].chunks.clear();
   }
   waiting_.clear();
-  if (std::exchange(rewinds_, {}).empty()) return;
-  // The summaries were made anew, without what the rewind has hidden.
+  if (rewinds_.empty()) return;
+  rewinds_.clear();
   for (Entry& entry : entries_) {
-    const auto stored = find_series(store, run_, entry.series.name);
-    if (stored) entry.series.summary = stored->summary;
+    const auto visible = visible_.find(entry.series.name);
+    if (visible != visible_.end()) entry.series.summary = visible->second;
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "store/chunk.h"
@@ -29,7 +30,7 @@ class PointWriter {
   // Within a transaction. What was added stays until committed() says that it is safe, so a failed
   // transaction is simply written again.
   void write(Store& store);
-  void committed(Store& store);
+  void committed() noexcept;
 
  private:
   struct AttemptChunk {
@@ -50,6 +51,8 @@ class PointWriter {
   std::vector<Entry> entries_;
   std::vector<std::size_t> waiting_;  // entries with chunks
   std::vector<Rewind> rewinds_;       // not yet committed
+  // Of the last write() with rewinds: the summaries without what those have hidden, by name.
+  std::unordered_map<std::string, Summary> visible_;
 };
 
 }  // namespace llmops::store

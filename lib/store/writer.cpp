@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <ctime>
+#include <utility>
 
 #include "base/file.h"
 #include "base/text.h"
@@ -102,7 +103,7 @@ void Writer::flush() {
 void Writer::close() {
   flush();
   stop();
-  store_.merge_log_beyond(0, kMergeWaitMs);
+  merge(0, kMergeWaitMs);
 }
 
 void Writer::stop() {
@@ -168,10 +169,10 @@ std::optional<Error> Writer::try_commit(bool durable) {
     if (idle && tick_ms() - last_beat_ms_ < kBeatMs) return std::nullopt;
     store_.set_durable(durable);
     commit();
-    points_.committed(store_);
+    points_.committed();
     jobs_.clear();
     last_beat_ms_ = tick_ms();
-    store_.merge_log_beyond(kMergeBytes);
+    merge(kMergeBytes, 0);
     return std::nullopt;
   } catch (const Error& error) {
     return error;
@@ -199,6 +200,18 @@ void Writer::commit() {
       .bind(wall_clock_ms(), elapsed_ms(), run_)
       .run();
   transaction.commit();
+}
+
+// What it merges is on the disk already, so its failure is none of the commit.
+void Writer::merge(std::uint64_t beyond_bytes, int wait_ms) {
+  try {
+    store_.merge_log_beyond(beyond_bytes, wait_ms);
+    is_merge_failing_ = false;
+  } catch (const Error& error) {
+    if (std::exchange(is_merge_failing_, true) || !report_) return;
+    report_(fmt::format("{}; the store's log stays apart from its file, and nothing is lost",
+                        error.what()));
+  }
 }
 
 void Writer::report(const std::optional<Error>& failure) {

@@ -25,7 +25,8 @@ class Writer {
   // A change of other rows than points; runs on the writer's thread within its transaction, and
   // again if that fails.
   using Job = std::function<void(Store&)>;
-  // Told from the writer's thread when writing begins to fail, and when it has caught up.
+  // Told, mostly from the writer's thread, when writing begins to fail, and when it has caught up;
+  // also when the write-ahead log cannot be merged.
   using Report = std::function<void(std::string_view)>;
 
   // base_ms: the time that earlier attempts of the run took.
@@ -41,7 +42,7 @@ class Writer {
   // Returns once all that was queued before is on the disk. Throws when that has failed three times
   // in a row, or when some 15 s have passed; it stays in memory even then.
   void flush();
-  // The same, then merges the write-ahead log into the file and ends the thread.
+  // The same, then ends the thread and merges the write-ahead log into the file if it can.
   void close();
 
   std::int64_t elapsed_ms() const;  // of the run
@@ -67,6 +68,7 @@ class Writer {
   void absorb();
   std::optional<Error> try_commit(bool durable);
   void commit();
+  void merge(std::uint64_t beyond_bytes, int wait_ms);
   void report(const std::optional<Error>& failure);
 
   // Shared with callers, under mutex_.
@@ -90,7 +92,7 @@ class Writer {
   std::vector<Entry> taken_;
   std::vector<Job> jobs_;
   std::int64_t last_beat_ms_ = 0;
-  bool is_failing_ = false;
+  bool is_failing_ = false, is_merge_failing_ = false;
   std::thread thread_;
 };
 

@@ -1,5 +1,7 @@
 #include "store/writer.h"
 
+#include <unistd.h>
+
 #include <cmath>
 #include <limits>
 #include <thread>
@@ -146,6 +148,22 @@ TEST_CASE("flush() outlasts two failures in a row") {
   writer.flush();
   arm_fault("");
   CHECK(f.reports.size() == 2);
+  CHECK(f.points("loss").size() == 1);
+  CHECK(list_events(f.store, f.run.row).size() == 1);
+}
+
+TEST_CASE("a log that cannot be merged is reported once, and what was written counts as written") {
+  Fixture f;
+  Writer writer = f.writer();
+  const std::string lock = f.folder.file("lock");  // a link is not followed, so it cannot be locked
+  remove_all(lock);
+  REQUIRE(::symlink("nowhere", lock.c_str()) == 0);
+  const std::string big(std::size_t{17} << 20, 'x');  // beyond the size at which it is merged
+  writer.post([&](Store& store) { insert_event(store, f.run.row, {1, 0, 1, "info", "x", big}); });
+  writer.flush();
+  writer.log("loss", 1, 1);
+  writer.close();
+  CHECK(f.reports.size() == 1);
   CHECK(f.points("loss").size() == 1);
   CHECK(list_events(f.store, f.run.row).size() == 1);
 }
