@@ -13,8 +13,9 @@ struct GitState {
   std::optional<bool> dirty;  // files under version control differ from the commit
   std::string diff;           // against the commit; the first 4 MiB
 };
-// Runs git without hooks, filters, pagers and locks: recording must not change the repository, nor
-// run what its configuration names.
+// Runs git without hooks, pagers, locks, external diffs and file system monitors: recording must
+// not change the repository. A clean filter that its configuration names does run: without it git
+// cannot tell whether a file differs.
 GitState capture_git(const std::string& folder);
 
 // host, cpu, cores, memory_bytes, os, kernel. Never environment variables: they hold secrets.
