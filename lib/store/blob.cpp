@@ -46,7 +46,8 @@ std::string put_blob(Store& store, std::string_view content) {
   const std::string digest = sha256(content);
   Statement known = store.database().prepare("SELECT 1 FROM blob WHERE sha256 = ?");
   if (known.bind(digest).step()) return digest;
-  Statement insert = store.database().prepare("INSERT INTO blob VALUES(?, ?, ?)");
+  Statement insert =
+      store.database().prepare("INSERT INTO blob(sha256, bytes, data) VALUES(?, ?, ?)");
   if (content.size() <= kInlineBytes) {
     insert.bind(digest, content.size(), Blob{content}).run();
   } else {

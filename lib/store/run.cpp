@@ -92,14 +92,14 @@ void insert_attempt(Store& store, std::int64_t run, const Attempt& a) {
 
 void set_param(Store& store, std::int64_t run, std::string_view key, const Json& value) {
   store.database()
-      .prepare("INSERT OR REPLACE INTO param VALUES(?, ?, ?)")
+      .prepare("INSERT OR REPLACE INTO param(run_id, key_id, value) VALUES(?, ?, ?)")
       .bind(run, intern_key(store, key), value.dump())
       .run();
 }
 
 void set_tag(Store& store, std::int64_t run, std::string_view key, std::string_view value) {
   store.database()
-      .prepare("INSERT OR REPLACE INTO tag VALUES(?, ?, ?)")
+      .prepare("INSERT OR REPLACE INTO tag(run_id, key_id, value) VALUES(?, ?, ?)")
       .bind(run, intern_key(store, key), value)
       .run();
 }
@@ -107,7 +107,7 @@ void set_tag(Store& store, std::int64_t run, std::string_view key, std::string_v
 void set_digest(Store& store, std::int64_t run, std::string_view component,
                 std::string_view sha256) {
   store.database()
-      .prepare("INSERT OR REPLACE INTO digest VALUES(?, ?, ?)")
+      .prepare("INSERT OR REPLACE INTO digest(run_id, component, sha256) VALUES(?, ?, ?)")
       .bind(run, component, sha256)
       .run();
 }
@@ -153,9 +153,12 @@ void continue_as_attempt(Store& store, std::int64_t run, std::int64_t number,
   Database& database = store.database();
   database
       .prepare(
-          "INSERT INTO attempt SELECT NULL, run_id, ?1, ?2, (SELECT elapsed_ms FROM run WHERE "
-          "id = run_id), ?3, NULL, NULL, NULL, host, boot_id, pid, start_ticks, user, "
-          "working_directory, arguments, recipe_path, recipe_given, recipe_resolved, git_commit, "
+          "INSERT INTO attempt(run_id, number, from_step, base_ms, started_ms, host, boot_id, pid, "
+          "start_ticks, user, working_directory, arguments, recipe_path, recipe_given, "
+          "recipe_resolved, git_commit, git_branch, git_dirty, git_diff, hardware, versions) "
+          "SELECT run_id, ?1, ?2, (SELECT elapsed_ms FROM run WHERE id = run_id), ?3, host, "
+          "boot_id, pid, start_ticks, user, working_directory, arguments, recipe_path, "
+          "recipe_given, recipe_resolved, git_commit, "
           "git_branch, git_dirty, git_diff, hardware, versions FROM attempt "
           "WHERE run_id = ?4 AND number = ?1 - 1")
       .bind(number, from_step, wall_clock_ms(), run)

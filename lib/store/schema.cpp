@@ -188,7 +188,7 @@ void migrate(Database& database, const std::string& path, std::span<const char* 
   for (auto version = static_cast<std::size_t>(database.integer("PRAGMA user_version"));
        version < scripts.size(); ++version) {
     database.execute(scripts[version]);
-    database.prepare("INSERT INTO migration VALUES(?, ?, ?)")
+    database.prepare("INSERT INTO migration(version, applied_ms, tool_version) VALUES(?, ?, ?)")
         .bind(version + 1, wall_clock_ms(), llmops::version())
         .run();
   }

@@ -6,6 +6,7 @@
 #include <limits>
 #include <thread>
 
+#include "store/blob.h"
 #include "store/query.h"
 #include "tests/catch.h"
 #include "tests/unit/store/records.h"
@@ -233,6 +234,21 @@ TEST_CASE("a run that goes back hides the points beyond, within one process") {
   CHECK(f.summary("loss").max == 9);
   CHECK(f.points("new").empty());
   CHECK(list_attempts(f.store, f.run.row).size() == 3);
+}
+
+TEST_CASE("a column that a later version adds is left alone") {
+  Fixture f;
+  for (const char* table : {"run", "attempt", "param", "tag", "digest", "blob"}) {
+    f.store.database().execute(fmt::format("ALTER TABLE {} ADD COLUMN later TEXT", table));
+  }
+  set_param(f.store, f.run.row, "lr", 1);
+  set_tag(f.store, f.run.row, "owner", "me");
+  set_digest(f.store, f.run.row, "data", std::string(64, 'a'));
+  put_blob(f.store, "text");
+  Writer writer = f.writer();
+  writer.rewind(0);
+  writer.close();
+  CHECK(list_attempts(f.store, f.run.row).size() == 2);
 }
 
 TEST_CASE("names with bytes that are no text become one series") {
