@@ -32,9 +32,10 @@ std::string name_or_default(const RunStart& start, const std::string& id) {
 // A run from its rows in the store to the end of its process.
 class StoredRun : public RunRecorder {
  public:
-  StoredRun(Store store, store::Run run, const RunStart& start)
+  StoredRun(Store store, store::Run run, std::int64_t from_step, const RunStart& start)
       : run_(std::move(run)),
         attempt_(run_.attempts),
+        newest_step_(from_step),
         folder_(store.folder()),
         writer_(std::move(store), run_.row, run_.attempts, run_.elapsed_ms, start.warn) {
     if (start.system_metrics_seconds == 0) return;
@@ -104,7 +105,6 @@ class StoredRun : public RunRecorder {
   void close(store::RunStatus status, ExitCode code, std::string_view reason) {
     is_finished_ = true;  // should this throw, the writer's end still tries to write it
     system_metrics_.reset();
-    writer_.flush();  // rewinds too: the newest attempt must be there to be closed
     run_.status = status;
     run_.exit_code = static_cast<int>(code);
     run_.reason = reason;
@@ -114,7 +114,7 @@ class StoredRun : public RunRecorder {
   }
 
   store::Run run_;
-  std::atomic<std::int64_t> attempt_, newest_step_{0};
+  std::atomic<std::int64_t> attempt_, newest_step_;
   std::string folder_;
   store::Writer writer_;
   std::unique_ptr<SystemMetrics> system_metrics_;  // ends before the writer
@@ -222,7 +222,7 @@ std::unique_ptr<RunRecorder> begin_run(const std::string& store_path, const RunS
   insert_run(store, run);
   put_attempt(store, run, attempt, start, git);
   transaction.commit();
-  return std::make_unique<StoredRun>(std::move(store), std::move(run), start);
+  return std::make_unique<StoredRun>(std::move(store), std::move(run), 0, start);
 }
 
 std::unique_ptr<RunRecorder> no_run(const RunStart& start) {
@@ -239,14 +239,16 @@ std::unique_ptr<RunRecorder> resume_run(const std::string& store_path, const std
   std::optional<store::Run> run = find_run(store, run_id);
   if (!run) throw Error(ExitCode::kNotFound, fmt::format("no run {} to resume", run_id));
   if (run->status == store::RunStatus::kRunning) throw busy(store, *run, "the run");
+  if (!start.output_dir.empty()) run->output_dir = start.output_dir;
   check_free(store, run->output_dir);
   ++run->attempts;
   attempt.from_step = from_step;
   put_attempt(store, *run, attempt, start, git);
   reopen_run(store, run->row, run->attempts);
+  set_output_dir(store, run->row, run->output_dir);
   summarize_again(store, run->row);
   transaction.commit();
-  return std::make_unique<StoredRun>(std::move(store), std::move(*run), start);
+  return std::make_unique<StoredRun>(std::move(store), std::move(*run), from_step, start);
 }
 
 bool has_run(const std::string& store_path, const std::string& run_id) {

@@ -148,6 +148,13 @@ void reopen_run(Store& store, std::int64_t run, std::int64_t attempt) {
       .run();
 }
 
+void set_output_dir(Store& store, std::int64_t run, std::string_view output_dir) {
+  store.database()
+      .prepare("UPDATE run SET output_dir = ? WHERE id = ?")
+      .bind(output_dir, run)
+      .run();
+}
+
 void continue_as_attempt(Store& store, std::int64_t run, std::int64_t number,
                          std::int64_t from_step) {
   Database& database = store.database();

@@ -186,6 +186,7 @@ void Writer::commit() {
   if (const int error = fault_point("store.commit")) {
     throw system_error("cannot write to", store_.folder(), error);
   }
+  points_.write(store_);  // first: a job may be about the attempt that a rewind begins
   for (auto job = jobs_.begin(); job != jobs_.end(); ++job) {
     try {
       (*job)(store_);
@@ -194,7 +195,6 @@ void Writer::commit() {
       throw;
     }
   }
-  points_.write(store_);
   store_.database()
       .prepare("UPDATE run SET heartbeat_ms = ?, elapsed_ms = ? WHERE id = ?")
       .bind(wall_clock_ms(), elapsed_ms(), run_)

@@ -157,6 +157,35 @@ TEST_CASE("a run that rolled back ends as one run with several attempts") {
   CHECK(find_attempt(store, run->row, 2)->exit_code == 0);
 }
 
+TEST_CASE("a run that ends while the disk is full says how it ended once there is room") {
+  const TemporaryDirectory folder;
+  auto recorder = begin_run(folder.path(), describe(folder));
+  recorder->rewind(3);
+  arm_fault("store.commit:1+:enospc");
+  CHECK(error_text([&] { recorder->finish(ExitCode::kTerminated, "SIGTERM"); }) != "");
+  arm_fault("");
+  recorder.reset();
+  store::Store store = open(folder);
+  const auto run = list_runs(store, {}).front();
+  CHECK(run.status == store::RunStatus::kStopped);
+  CHECK(run.reason == "SIGTERM");
+  CHECK(find_attempt(store, run.row, 2)->exit_code == 143);
+}
+
+TEST_CASE("a resumed run is at its step and in its folder before it logs anything") {
+  const TemporaryDirectory folder;
+  RunStart start = describe(folder);
+  const auto first = begin_run(folder.path(), start);
+  first->finish(ExitCode::kTerminated, "SIGTERM");
+  start.output_dir = folder.file("elsewhere");
+  start.system_metrics_seconds = 3600;
+  resume_run(folder.path(), first->id(), 4, start)->finish(ExitCode::kOk, "");
+  store::Store store = open(folder);
+  const auto run = find_run(store, first->id());
+  CHECK(run->output_dir == start.output_dir);
+  CHECK(find_series(store, run->row, "sys/process_rss_bytes")->summary.last_step == 4);
+}
+
 TEST_CASE("system metrics are ordinary series at the newest step, also in short runs") {
   const TemporaryDirectory folder;
   RunStart start = describe(folder);
