@@ -32,9 +32,19 @@ std::string folder_at(const std::string& argument) {
               fmt::format("{} holds no config.json and no checkpoints", printable(argument)));
 }
 
+store::Run get_run(store::Store& store, const std::string& argument) {
+  try {
+    return track::resolve_run(store, argument);
+  } catch (const Error& error) {
+    if (error.code() != ExitCode::kNotFound || argument.starts_with('@')) throw;
+    throw Error(ExitCode::kNotFound,
+                fmt::format("no model at {} and {}", printable(argument), error.what()));
+  }
+}
+
 std::string folder_of_run(const Invocation& invocation, const std::string& argument) {
   store::Store store = open_store(invocation);
-  const store::Run run = track::resolve_run(store, argument);
+  const store::Run run = get_run(store, argument);
   std::string folder = run.output_dir;
   if (run.kind == "eval") {
     for (const auto& [key, value] : list_params(store, run.row)) {
@@ -57,13 +67,7 @@ std::string model_folder(const Invocation& invocation, const std::string& argume
   if (!is_run && (is_path || !store::find_store(invocation.store))) {
     return folder_at(argument);
   }
-  try {
-    return folder_of_run(invocation, argument);
-  } catch (const Error& error) {
-    if (error.code() != ExitCode::kNotFound || argument.starts_with('@')) throw;
-    throw Error(ExitCode::kNotFound,
-                fmt::format("no model at {0} and {1}", printable(argument), error.what()));
-  }
+  return folder_of_run(invocation, argument);
 }
 
 void check_tokenizer(const text::Tokenizer& tokenizer, const engine::Model& model,

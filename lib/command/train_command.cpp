@@ -169,8 +169,6 @@ ExitCode train(TrainOptions& options, const Invocation& invocation) {
   }
   throw_if_stop_requested("before the first step");
   make_directories(job.output_dir);
-  const auto hold = hold_folder(job.output_dir);
-  if (!point.checkpoint && !point.run_id) require_fresh(job.output_dir, options.resume);
   record::RunStart start = describe(options, setup, engine, invocation);
   start.warn = [&progress](std::string_view text) { progress.note(text); };
   const auto recorder = open_run(options, store, point, start);
@@ -183,6 +181,8 @@ ExitCode train(TrainOptions& options, const Invocation& invocation) {
   }
   engine::TrainResult result;
   try {
+    const auto hold = hold_folder(job.output_dir);
+    if (!point.checkpoint && !point.run_id) require_fresh(job.output_dir, options.resume);
     result = engine.make_trainer(std::move(job))->run(host);
     if (result.code == ExitCode::kOk) score_stories(setup, host);
     conclude(result, setup, host);

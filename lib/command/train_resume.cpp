@@ -28,12 +28,6 @@ void check_identity(const TrainOptions& options, const std::string& folder, cons
                     Progress& progress) {
   check_allowed_keys(options, setup.identity_json());
   const checkpoint::Manifest manifest = checkpoint::read_manifest(folder);
-  if (manifest.step > setup.plan.total_steps) {
-    throw usage_error("the checkpoint is at step {}, beyond the {} steps of the recipe",
-                      manifest.step, setup.plan.total_steps)
-        .at(folder)
-        .hint("raise train.max_steps, or resume from an earlier checkpoint");
-  }
   std::vector<std::string> refused;
   for (const std::string& change :
        checkpoint::identity_changes(manifest.info.at("identity"), setup.identity_json())) {
@@ -46,10 +40,22 @@ void check_identity(const TrainOptions& options, const std::string& folder, cons
       refused.push_back(change);
     }
   }
-  if (refused.empty()) return;
-  throw Error(ExitCode::kUsage, "this is not the run that was saved: " + join(refused, "; "))
-      .at(folder)
-      .hint("start a new run, or pass --allow-change KEY for each");
+  if (!refused.empty()) {
+    throw Error(ExitCode::kUsage, "this is not the run that was saved: " + join(refused, "; "))
+        .at(folder)
+        .hint("start a new run, or pass --allow-change KEY for each");
+  }
+  if (manifest.step > setup.plan.total_steps) {
+    throw usage_error("the checkpoint is at step {}, beyond the {} steps of the recipe",
+                      manifest.step, setup.plan.total_steps)
+        .at(folder)
+        .hint("raise train.max_steps, or resume from an earlier checkpoint");
+  }
+  const std::int64_t threads = manifest.info.at("plan").at("threads").as_int();
+  if (threads != setup.plan.threads) {
+    progress.note(fmt::format("{} threads instead of {}: results may differ in their last bits",
+                              setup.plan.threads, threads));
+  }
 }
 
 ResumePoint from_folder(const TrainOptions& options, const std::string& store, TrainSetup& setup,
