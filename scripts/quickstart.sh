@@ -22,7 +22,15 @@ build() {
 
 seconds_of setup scripts/setup.sh
 seconds_of build build
-seconds_of train "$program" train recipes/quickstart.yaml
+# A run that was interrupted goes on; one that has ended stays as it is.
+train() {
+  if [[ -d out/quickstart/checkpoint-800 ]]; then # the last step of the recipe
+    echo "quickstart: out/quickstart holds a trained model; remove the folder to train anew" >&2
+    return
+  fi
+  "$program" train recipes/quickstart.yaml --resume auto
+}
+seconds_of train train
 
 cat <<END
 

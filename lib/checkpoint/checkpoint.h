@@ -25,7 +25,7 @@ struct Manifest {
   // checkpoint-600 is newer than the abandoned checkpoint-900.
   std::int64_t sequence = 0;
   std::map<std::string, FileEntry> files;  // by path within the folder
-  Json info;                               // identity digests, plan, metric, versions
+  Json info;                               // run id, identity fields and digests, plan
 };
 
 // Writes one checkpoint: files are created under path() (a temporary folder beside the final one),

@@ -137,6 +137,11 @@ void print_result(const TrainOptions& options, const Invocation& invocation,
 void print_profile(const Invocation& invocation, const Json& profile, const std::string& trace) {
   if (!profile.is_object()) return;
   const double step = profile.at("seconds_per_step").as_double();
+  tell(invocation.err, "\n{:<24} {:>10}\n", "phase", "ms/step");
+  for (const Json& phase : profile.at("phases").as_array()) {
+    tell(invocation.err, "{:<24} {:>10.3f}\n", phase.at("name").as_string(),
+         1e3 * phase.at("seconds_per_step").as_double());
+  }
   tell(invocation.err, "\n{:<24} {:>10} {:>8} {:>8}\n", "kernel", "ms/step", "calls", "share");
   for (const Json& kernel : profile.at("kernels").as_array()) {
     const double seconds = kernel.at("seconds_per_step").as_double();

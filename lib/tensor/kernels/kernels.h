@@ -128,7 +128,7 @@ struct Kernels {
 };
 
 const Kernels& aten_kernels();
-// For this processor; LLMOPS_CPU=generic|avx2|avx512|avx512_bf16 lowers the choice, for tests.
+// For this processor; LLMOPS_CPU=generic|avx2|avx512|avx512_bf16|amx lowers the choice, for tests.
 const Kernels& cpu_kernels();
 // cpu: cpu_kernels(), or the ATen table when LLMOPS_KERNELS=aten; cuda: the ATen table.
 const Kernels& kernels_for(const at::Device& device);

@@ -67,7 +67,20 @@ void Profiler::record(std::size_t kernel, double start, double end) {
   const std::lock_guard lock(mutex_);
   totals_[kernel].seconds += end - start;
   ++totals_[kernel].calls;
-  if (spans_.size() < kMaxSpans) spans_.push_back({kernel, thread, start, end});
+  if (spans_.size() < kMaxSpans) spans_.push_back({kNames[kernel], thread, start, end});
+}
+
+void Profiler::phase(const char* name, double start, double end) {
+  const std::lock_guard lock(mutex_);
+  const auto known = std::find_if(phases_.begin(), phases_.end(), [name](const auto& entry) {
+    return std::string_view(entry.first) == name;
+  });
+  if (known == phases_.end()) {
+    phases_.emplace_back(name, end - start);
+  } else {
+    known->second += end - start;
+  }
+  if (spans_.size() < kMaxSpans) spans_.push_back({name, 0, start, end});
 }
 
 void Profiler::end_step(double seconds) {
@@ -90,12 +103,16 @@ Json Profiler::finish(const std::string& trace_path) {
                      .set("seconds_per_step", totals_[i].seconds / steps)
                      .set("calls_per_step", static_cast<double>(totals_[i].calls) / steps));
   }
+  Json phases = Json::array();
+  for (const auto& [name, seconds] : phases_) {
+    phases.push(Json::object().set("name", name).set("seconds_per_step", seconds / steps));
+  }
   if (!trace_path.empty()) {
     std::string trace = "[\n";
     for (const Span& span : spans_) {
       trace += fmt::format(R"({{"name":"{}","ph":"X","pid":0,"tid":{},"ts":{:.3f},"dur":{:.3f}}},)"
                            "\n",
-                           kNames[span.kernel], span.thread, (span.start - origin_) * 1e6,
+                           span.name, span.thread, (span.start - origin_) * 1e6,
                            (span.end - span.start) * 1e6);
     }
     if (!spans_.empty()) trace.erase(trace.size() - 2, 1);
@@ -104,6 +121,7 @@ Json Profiler::finish(const std::string& trace_path) {
   return Json::object()
       .set("steps", steps_)
       .set("seconds_per_step", step_seconds_ / steps)
+      .set("phases", phases)
       .set("kernels", kernels);
 }
 

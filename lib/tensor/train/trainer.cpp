@@ -159,23 +159,33 @@ void TrainLoop::train_one_step() {
   const auto accumulation = static_cast<std::size_t>(job_.plan.accumulation);
   micro_batches_.resize(accumulation);
   std::int64_t tokens = 0;
-  for (data::Batch& batch : micro_batches_) {
-    batches_->read(state_.micro_batches++, batch);
-    tokens += batch.supervised_tokens;
+  {
+    const TimedPhase phase(profiler_.get(), "data");
+    for (data::Batch& batch : micro_batches_) {
+      batches_->read(state_.micro_batches++, batch);
+      tokens += batch.supervised_tokens;
+    }
   }
   // Divide by the supervised tokens of the whole step, not of this micro-batch: rows differ in
   // targets, and a mean of means would weigh short ones more.
   double scale = tokens > 0 ? 1.0 / static_cast<double>(tokens) : 0.0;
   if (fault_point("train.step") == kNotFiniteFault) scale = std::nan("");
   const auto seed = static_cast<std::uint64_t>(job_.recipe.seed);
-  for (std::size_t i = 0; tokens > 0 && i < accumulation; ++i) {
-    const auto index = static_cast<std::uint64_t>(state_.micro_batches) - accumulation + i;
-    step_.accumulate(micro_batches_[i], scale, seed, index);
+  {
+    const TimedPhase phase(profiler_.get(), "forward and backward");
+    for (std::size_t i = 0; tokens > 0 && i < accumulation; ++i) {
+      const auto index = static_cast<std::uint64_t>(state_.micro_batches) - accumulation + i;
+      step_.accumulate(micro_batches_[i], scale, seed, index);
+    }
   }
   const double rate = learning_rate(job_.recipe.optimizer, job_.recipe.lr_scheduler, state_.step,
                                     job_.plan.warmup_steps, job_.plan.total_steps);
   // Without a target there is nothing to learn from; decay and momentum would still move weights.
-  const StepValues values = tokens > 0 ? step_.update(rate) : StepValues{};
+  StepValues values;
+  if (tokens > 0) {
+    const TimedPhase phase(profiler_.get(), "update");
+    values = step_.update(rate);
+  }
   ++state_.step;
   state_.tokens += tokens;
   const double loss = values.loss_sum * scale;
@@ -263,6 +273,7 @@ void TrainLoop::roll_back() {
 }
 
 bool TrainLoop::evaluate() {
+  const TimedPhase phase(profiler_.get(), "evaluation");
   const auto model = make_model(weights_.config(), weights_.tensors(), weights_.bf16());
   engine::EvalVerdict verdict = host_->evaluate(*model, state_.step, "eval/");
   cut_short_ = !verdict.complete;
@@ -297,6 +308,7 @@ bool TrainLoop::evaluate() {
 }
 
 void TrainLoop::write_samples() {
+  const TimedPhase phase(profiler_.get(), "samples");
   const recipe::Generate& settings = job_.recipe.generate;
   const text::Tokenizer& tokenizer = job_.dataset->tokenizer();
   const auto model = make_model(weights_.config(), weights_.tensors(), weights_.bf16());
@@ -329,6 +341,7 @@ void TrainLoop::write_samples() {
 void TrainLoop::save() {
   save_owed_ = false;
   if (state_.last_save_step == state_.step) return;
+  const TimedPhase phase(profiler_.get(), "checkpoints");
   host_->flush();
   std::vector<std::int64_t> keep;
   for (const BestStep& best : state_.best) keep.push_back(best.step);
