@@ -13,6 +13,18 @@ void add_progress_options(CLI::App& app, std::string& mode, bool& quiet) {
   app.add_flag("-q,--quiet", quiet, "The same as --progress none");
 }
 
+void add_compute_options(CLI::App& app, engine::LoadOptions& options) {
+  app.add_option("--device", options.device, "Where to compute")
+      ->check(CLI::IsMember({"cpu", "cuda"}))
+      ->capture_default_str();
+  app.add_option("--precision", options.precision, "Numbers to compute with; auto is fp32")
+      ->check(CLI::IsMember({"auto", "fp32", "bf16"}))
+      ->capture_default_str();
+  app.add_option("--threads", options.threads, "Processor threads; 0 = all cores")
+      ->check(CLI::Range(0, 1024))
+      ->capture_default_str();
+}
+
 void add_recipe_arguments(CLI::App& app, RecipeArguments& arguments) {
   app.add_option("RECIPE", arguments.recipe, "Recipe file, or a name of llmops recipe list")
       ->required();

@@ -3,6 +3,8 @@
 #include <string>
 #include <vector>
 
+#include "engine/engine.h"
+
 namespace CLI {
 class App;
 }
@@ -17,6 +19,9 @@ struct RecipeArguments {
 
 // Declares --progress and --quiet, for a command that works for a while.
 void add_progress_options(CLI::App& app, std::string& mode, bool& quiet);
+
+// Declares --device, --precision and --threads, for a command that loads a model.
+void add_compute_options(CLI::App& app, engine::LoadOptions& options);
 
 // Declares RECIPE [KEY=VALUE…] [--set KEY=VALUE]. `arguments` must outlive the parsing.
 void add_recipe_arguments(CLI::App& app, RecipeArguments& arguments);

@@ -27,10 +27,11 @@ namespace {
 
 struct Options {
   recipe::Source data;
-  std::string model, device = "cpu", precision = "auto", progress = "auto";
+  std::string model, progress = "auto";
+  engine::LoadOptions compute;
   std::string name, experiment = "default";
   std::vector<std::string> fail_under;
-  std::int64_t max_seq_length = 0, batch_size = 8, threads = 0;
+  std::int64_t max_seq_length = 0, batch_size = 8;
   std::optional<std::int64_t> max_batches;
   bool json = false, quiet = false, no_record = false;
 };
@@ -122,9 +123,8 @@ ExitCode evaluate(Options& options, const Invocation& invocation) {
   const auto tokenizer = text::load_tokenizer(folder);
   Progress progress(invocation.err,
                     options.quiet ? ProgressMode::kNone : parse_progress_mode(options.progress), 1);
-  const auto model = engine::load_engine(options.device)
-                         .load_model(folder, {options.device, options.precision,
-                                              static_cast<int>(options.threads)});
+  const auto model =
+      engine::load_engine(options.compute.device).load_model(folder, options.compute);
   check_tokenizer(*tokenizer, *model, folder);
   if (options.max_seq_length == 0) options.max_seq_length = model->max_length();
   if (options.max_seq_length > model->max_length()) {
@@ -202,15 +202,7 @@ Action define(CLI::App& app, const Invocation& invocation) {
   app.add_option("--name", options->name, "Name of the run; by default a new one");
   app.add_option("--experiment", options->experiment, "Experiment of the run")
       ->capture_default_str();
-  app.add_option("--device", options->device, "Where to compute")
-      ->check(CLI::IsMember({"cpu", "cuda"}))
-      ->capture_default_str();
-  app.add_option("--precision", options->precision, "Numbers to compute with; auto is fp32")
-      ->check(CLI::IsMember({"auto", "fp32", "bf16"}))
-      ->capture_default_str();
-  app.add_option("--threads", options->threads, "Processor threads; 0 = all cores")
-      ->check(CLI::Range(0, 1024))
-      ->capture_default_str();
+  add_compute_options(app, options->compute);
   add_progress_options(app, options->progress, options->quiet);
   app.add_flag("--json", options->json, "An object with every number");
   app.add_flag("--no-record", options->no_record, "Keep no record in the store");

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/signal.h"
 #include "base/text.h"
+#include "command/arguments.h"
 #include "command/model_argument.h"
 #include "engine/engine.h"
 #include "text/tokenizer.h"
@@ -15,10 +16,10 @@ namespace llmops::command {
 namespace {
 
 struct Options {
-  std::string model, prompt, device = "cpu", precision = "auto";
+  std::string model, prompt;
   engine::GenerateRequest request;
   std::vector<std::string> stops;
-  std::int64_t threads = 0;
+  engine::LoadOptions compute;
   bool json = false;
 };
 
@@ -105,9 +106,8 @@ ExitCode generate(Options& options, const Invocation& invocation) {
   const auto tokenizer = text::load_tokenizer(folder);
   tokenizer->encode(options.prompt, options.request.prompt);
   if (const auto eos = tokenizer->eos()) options.request.stop_tokens.push_back(*eos);
-  const auto model = engine::load_engine(options.device)
-                         .load_model(folder, {options.device, options.precision,
-                                              static_cast<int>(options.threads)});
+  const auto model =
+      engine::load_engine(options.compute.device).load_model(folder, options.compute);
   check_tokenizer(*tokenizer, *model, folder);
   const Generated generated = run(*model, *tokenizer, options, invocation);
   if (options.json) {
@@ -158,15 +158,7 @@ Action define(CLI::App& app, const Invocation& invocation) {
   app.add_option("--stop", options->stops, "End before this text; may be repeated")
       ->allow_extra_args(false)
       ->check(refuse_empty);
-  app.add_option("--device", options->device, "Where to compute")
-      ->check(CLI::IsMember({"cpu", "cuda"}))
-      ->capture_default_str();
-  app.add_option("--precision", options->precision, "Numbers to compute with; auto is fp32")
-      ->check(CLI::IsMember({"auto", "fp32", "bf16"}))
-      ->capture_default_str();
-  app.add_option("--threads", options->threads, "Processor threads; 0 = all cores")
-      ->check(CLI::Range(0, 1024))
-      ->capture_default_str();
+  add_compute_options(app, options->compute);
   app.add_flag("--json", options->json, "An object with text, token_ids and finish_reason");
   return [options, &invocation] { return generate(*options, invocation); };
 }
