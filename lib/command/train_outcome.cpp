@@ -38,6 +38,9 @@ void print_ending(const Invocation& invocation, const TrainSetup& setup, const T
   tell(err, "{} steps, {} tokens in {}\n", result.step,
        format_count(static_cast<double>(result.total_tokens)), format_seconds(result.seconds));
   if (result.checkpoint.empty()) return;
+  const int code = static_cast<int>(result.code);
+  const bool goes_on = result.code == ExitCode::kBudgetSpent || code > 128;  // time, or a signal
+  if (goes_on) tell(err, "saved; the same command with --resume auto goes on\n");
   const std::string model =
       result.best_checkpoint.empty() ? result.checkpoint : result.best_checkpoint;
   tell(err, "\nNext:\n  llmops generate {} \"Once\"\n", printable(model));
