@@ -1,5 +1,6 @@
 #include <omp.h>
 
+#include "tensor/kernels/cpu/ahead.h"
 #include "tensor/kernels/cpu/pack.h"
 #include "tensor/kernels/cpu/parallel.h"
 #include "tensor/kernels/cpu/raw.h"
@@ -8,8 +9,9 @@
 
 // Matrix products after Goto and van de Geijn, "Anatomy of high-performance matrix multiplication"
 // (2008): b is packed into strips as wide as a register tile, a into panels as high as one, and
-// tiles run over steps of k. Each element of c is summed by one thread in the order of k, so the
-// result depends neither on the number of threads nor on the alignment of the operands.
+// tiles run over steps of k. A small operand stays where it is. While a tile computes, it asks for
+// what the thread reads and writes next. Each element of c is summed by one thread in the order of
+// k, so the result depends neither on the number of threads nor on the alignment of the operands.
 namespace llmops::tensor::LLMOPS_ISA {
 
 // Does the product when it is one for gemm_few_rows.cpp.
@@ -22,6 +24,18 @@ using cpu::GemmCall;
 // Floats in b's packed block, and in the float copy of a bfloat16 c: a few MB, shared by threads.
 constexpr Index kPackedFloats = Index{1} << 20;
 constexpr Index kMostPanels = 8;  // of a, worked on against one strip of b: they stay in L2
+constexpr Index kTurn = 16;       // steps of a tile between two looks ahead
+// An operand up to this size is in L2 after its first use: copying it would not pay.
+constexpr Index kInPlaceBytes = Index{1} << 20;
+
+template <class Step>
+bool in_place(const cpu::Act& operand, Index elements) {
+  return Step::kElements == 1 && !operand.bf16 && elements * 4 <= kInPlaceBytes;
+}
+template <class Step>
+bool b_in_place(const GemmCall& call) {
+  return call.b_column == 1 && call.n % kLanes == 0 && in_place<Step>(call.b, call.k * call.n);
+}
 
 // One block: all rows, columns [column, column + columns), steps [step, step + steps) of k.
 template <class Step>
@@ -29,16 +43,89 @@ struct Block {
   const GemmCall& call;
   Index column, columns, k, size, steps;  // k and size in elements, steps in units
   bool first, last;                       // of the blocks along k
-  const typename Step::Unit* packed_b;
+  typename Step::Unit* packed_b;          // null: b is read in place
   float* sums;  // where tiles go: c itself, or the float copy of a bfloat16 c
   Index sums_stride;
+
+  Index strips() const { return ceil_div(columns, kStripColumns); }
+  Index strip_columns(Index strip) const {
+    return max(0, min(kStripColumns, columns - strip * kStripColumns));
+  }
+  Index turns() const { return ceil_div(steps, kTurn); }
+};
+
+// A strip of b: its units, and the distance of two steps.
+template <class Unit>
+struct Strip {
+  const Unit* data;
+  Index stride;
+};
+
+template <class Step>
+Strip<typename Step::Unit> strip_of(const Block<Step>& block, Index strip) {
+  const Index begin = strip * kStripColumns;
+  if constexpr (Step::kElements == 1) {
+    const GemmCall& call = block.call;
+    if (!block.packed_b) {
+      const float* b = static_cast<const float*>(call.b.data);
+      return {b + block.k * call.b_k + block.column + begin, call.b_k};
+    }
+  }
+  return {block.packed_b + begin * block.steps,
+          block.strip_columns(strip) > kLanes ? kStripColumns : Index{kLanes}};
+}
+
+template <class Step>
+void pack_strip(const Block<Step>& block, Index strip) {
+  const Index begin = strip * kStripColumns;
+  pack_b<Step>(block.call, block.k, block.k + block.size, block.column + begin,
+               block.packed_b + begin * block.steps);
+}
+
+// Rows [row, row + rows) against strips [strip, strip_end).
+struct Part {
+  Index row = 0, rows = 0, strip = 0, strip_end = 0;
+};
+
+const char* address(const cpu::Act& x, Index element) {
+  return static_cast<const char*>(x.data) + element * (x.bf16 ? 2 : 4);
+}
+
+// The block's steps of a's rows of `part`.
+template <class Step>
+Ahead ahead_of_a(const Block<Step>& block, const Part& part, Index turns) {
+  const GemmCall& call = block.call;
+  const Index bytes = call.a.bf16 ? 2 : 4;
+  const char* from = address(call.a, part.row * call.a_row + block.k * call.a_k);
+  return call.a_k == 1 ? Ahead(from, part.rows, block.size * bytes, call.a_row * bytes, turns)
+                       : Ahead(from, block.size, part.rows * bytes, call.a_k * bytes, turns);
+}
+
+template <class Step>
+Ahead ahead_of_b(const Block<Step>& block, Index strip, Index turns) {
+  const GemmCall& call = block.call;
+  const Index bytes = call.b.bf16 ? 2 : 4, columns = block.strip_columns(strip);
+  const Index column = block.column + strip * kStripColumns;
+  const char* from = address(call.b, block.k * call.b_k + column * call.b_column);
+  return call.b_k == 1
+             ? Ahead(from, columns, block.size * bytes, call.b_column * bytes, turns)
+             : Ahead(from, columns ? block.size : 0, columns * bytes, call.b_k * bytes, turns);
+}
+
+struct LookAhead {
+  Ahead a, b, c;
+  [[gnu::always_inline]] void fetch() {
+    a.fetch();
+    b.fetch();
+    c.fetch();
+  }
 };
 
 enum class Start { kZero, kBias, kSums };
 
 template <class Step, int R, int V, class A>
-inline void run_tile(const Block<Step>& block, const A& a, const typename Step::Unit* strip,
-                     Start start, const float* bias, float* sums, Index columns) {
+inline void run_tile(const Block<Step>& block, const A& a, const Strip<typename Step::Unit>& strip,
+                     Start start, const float* bias, float* sums, Index columns, LookAhead& ahead) {
   constexpr Index kWidth = Index{V} * kLanes;
   const Index stride = block.sums_stride;
   Vec sum[R][V];
@@ -60,7 +147,12 @@ inline void run_tile(const Block<Step>& block, const A& a, const typename Step::
                                           : load(from);
     }
   }
-  multiply<Step, R, V>(block.steps, a, strip, kWidth, sum);
+  for (Index i = 0; i < block.steps; i += kTurn) {
+    const auto at = [&a, i](Index row, Index step) { return a(row, i + step); };
+    multiply<Step, R, V>(min(kTurn, block.steps - i), at, strip.data + i * strip.stride,
+                         strip.stride, sum);
+    ahead.fetch();
+  }
 #pragma GCC unroll 16
   for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 16
@@ -75,46 +167,79 @@ inline void run_tile(const Block<Step>& block, const A& a, const typename Step::
 }
 
 template <class Step, int V>
-void run_tile_rows(const Block<Step>& block, const PackedA<typename Step::Unit>& a, Index panel,
-                   const typename Step::Unit* strip, Start start, const float* bias, float* sums,
-                   Index columns) {
+void run_tile_rows(const Block<Step>& block, const Panels<typename Step::Unit>& a, Index panel,
+                   const Strip<typename Step::Unit>& strip, Start start, const float* bias,
+                   float* sums, Index columns, LookAhead& ahead) {
   with_constant<kTileRows>(a.panel_rows(panel), [&](auto rows) {
     constexpr int R = decltype(rows)::value;
     if (a.by_step) {
-      run_tile<Step, R, V>(block, ByStep{a.panel(panel)}, strip, start, bias, sums, columns);
+      run_tile<Step, R, V>(block, ByStep{a.start(panel), a.stride}, strip, start, bias, sums,
+                           columns, ahead);
     } else {
-      run_tile<Step, R, V>(block, ByRow{a.panel(panel)}, strip, start, bias, sums, columns);
+      run_tile<Step, R, V>(block, ByRow{a.start(panel), a.stride}, strip, start, bias, sums,
+                           columns, ahead);
     }
   });
 }
 
-// Rows [row, row + rows) against strips [strip, strip_end) of the block.
+// The panels of the part's rows, copied if need be.
 template <class Step>
-void run_rows(const Block<Step>& block, Index row, Index rows, Index strip, Index strip_end) {
-  const GemmCall& call = block.call;
+Panels<typename Step::Unit> panels_of(const Block<Step>& block, const Part& part) {
   using Unit = typename Step::Unit;
-  PackedA<Unit> a(rows, call.a_k != 1,
-                  cpu::scratch_array<Unit>(cpu::Slot::kPackedA,
-                                           PackedA<Unit>::size(rows, call.a_k != 1, block.steps)),
-                  block.steps);
-  pack_a<Step>(call, row, block.k, block.size, a);
+  const GemmCall& call = block.call;
+  Panels<Unit> panels(part.rows, call.a_k != 1);
+  if constexpr (Step::kElements == 1) {
+    if (in_place<Step>(call.a, call.m * call.k)) {
+      panels.data =
+          static_cast<const float*>(call.a.data) + part.row * call.a_row + block.k * call.a_k;
+      panels.stride = panels.by_step ? call.a_k : call.a_row;
+      panels.row_distance = call.a_row;
+      return panels;
+    }
+  }
+  panels.panel_distance = panels.copied_panel(block.steps);
+  panels.stride = panels.by_step ? kStepStride : kRowStride;
+  Unit* copy = cpu::scratch_array<Unit>(cpu::Slot::kPackedA, panels.count * panels.panel_distance);
+  pack_a<Step>(call, part.row, block.k, block.size, panels, copy);
+  panels.data = copy;
+  return panels;
+}
+
+// `next` is the part that this thread will probably do next; `packs` strips of b one by one.
+template <class Step>
+void run_part(const Block<Step>& block, const Part& part, const Part& next, bool packs) {
+  const GemmCall& call = block.call;
+  const auto a = panels_of(block, part);
   const Start start = !block.first || (call.accumulate && !call.c.bf16) ? Start::kSums
                       : call.bias                                       ? Start::kBias
                                                                         : Start::kZero;
-  for (; strip < strip_end; ++strip) {
-    const Index begin = strip * kStripColumns;
-    const Index columns = min(kStripColumns, block.columns - begin);
-    const Unit* packed = block.packed_b + begin * block.steps;
+  const Index turns = block.turns();
+  const auto sums_at = [&](Index panel, Index strip) {
+    return block.sums + (part.row + a.first_row(panel)) * block.sums_stride + strip * kStripColumns;
+  };
+  LookAhead ahead;
+  ahead.a = ahead_of_a(block, next, turns * a.count * (part.strip_end - part.strip));
+  for (Index strip = part.strip; strip < part.strip_end; ++strip) {
+    if (packs) pack_strip(block, strip);
+    if (part.row == 0) ahead.b = ahead_of_b(block, strip + 1, turns * a.count);
+    const Index columns = block.strip_columns(strip);
+    const Strip units = strip_of(block, strip);
     float bias[kStripColumns] = {};
     if (start == Start::kBias) {
-      for (Index c = 0; c < columns; ++c) bias[c] = call.bias[block.column + begin + c];
+      const float* from = call.bias + block.column + strip * kStripColumns;
+      for (Index c = 0; c < columns; ++c) bias[c] = from[c];
     }
-    for (Index panel = 0; panel < a.panels; ++panel) {
-      float* sums = block.sums + (row + a.first_row(panel)) * block.sums_stride + begin;
+    for (Index panel = 0; panel < a.count; ++panel) {
+      const bool more = panel + 1 < a.count;
+      const Index next_panel = more ? panel + 1 : 0, next_strip = more ? strip : strip + 1;
+      ahead.c = Ahead(sums_at(next_panel, next_strip), a.panel_rows(next_panel),
+                      block.strip_columns(next_strip) * 4, block.sums_stride * 4, turns);
       if (columns > kLanes) {
-        run_tile_rows<Step, 2>(block, a, panel, packed, start, bias, sums, columns);
+        run_tile_rows<Step, 2>(block, a, panel, units, start, bias, sums_at(panel, strip), columns,
+                               ahead);
       } else {
-        run_tile_rows<Step, 1>(block, a, panel, packed, start, bias, sums, columns);
+        run_tile_rows<Step, 1>(block, a, panel, units, start, bias, sums_at(panel, strip), columns,
+                               ahead);
       }
     }
   }
@@ -122,9 +247,11 @@ void run_rows(const Block<Step>& block, Index row, Index rows, Index strip, Inde
 
 // Rounds finished sums into a bfloat16 c, adding what it held with `accumulate`.
 template <class Step>
-void finish_rows(const Block<Step>& block, Index row, Index rows, Index begin, Index end) {
+void finish_rows(const Block<Step>& block, const Part& part) {
   const GemmCall& call = block.call;
-  for (Index r = row; r < row + rows; ++r) {
+  const Index begin = part.strip * kStripColumns;
+  const Index end = min(part.strip_end * kStripColumns, block.columns);
+  for (Index r = part.row; r < part.row + part.rows; ++r) {
     const float* from = block.sums + r * block.sums_stride + begin;
     BFloat16* to = static_cast<BFloat16*>(call.c.data) + r * call.n + block.column + begin;
     each_vector(end - begin, [&](Index i, Index n) {
@@ -137,6 +264,16 @@ void finish_rows(const Block<Step>& block, Index row, Index rows, Index begin, I
 
 struct Split {
   Index row_parts, strip_parts;
+
+  Index parts() const { return row_parts * strip_parts; }
+  // Empty past the last.
+  Part part(const GemmCall& call, Index strips, Index index) const {
+    if (index >= parts()) return {};
+    const Index r = index / strip_parts, s = index % strip_parts;
+    const Index row = call.m * r / row_parts;
+    return {row, call.m * (r + 1) / row_parts - row, strips * s / strip_parts,
+            strips * (s + 1) / strip_parts};
+  }
 };
 
 // Parts enough that threads finish together, large enough that packing a part of a pays.
@@ -160,7 +297,9 @@ void run_gemm(const GemmCall& call) {
   if (copies)
     n_size = min(n_size, round_down(max(kPackedFloats / call.m, kStripColumns), kStripColumns));
   n_size = min(n_size, round_up(call.n, kStripColumns));
-  Unit* packed_b = cpu::scratch_array<Unit>(cpu::Slot::kPackedB, n_size * (k_size / kUnit));
+  Unit* packed_b = nullptr;
+  if (!b_in_place<Step>(call))
+    packed_b = cpu::scratch_array<Unit>(cpu::Slot::kPackedB, n_size * (k_size / kUnit));
   float* copy = copies ? cpu::scratch_array<float>(cpu::Slot::kSums, call.m * n_size) : nullptr;
 
   const Index threads = omp_in_parallel() ? 1 : omp_get_max_threads();
@@ -180,28 +319,22 @@ void run_gemm(const GemmCall& call) {
                         .packed_b = packed_b,
                         .sums = copies ? copy : static_cast<float*>(call.c.data) + column,
                         .sums_stride = copies ? n_size : call.n};
-      const Index strips = ceil_div(block.columns, kStripColumns);
+      if (packed_b && threads > 1) {
 #pragma omp for schedule(static)
-      for (Index strip = 0; strip < strips; ++strip) {
-        pack_b<Step>(call, k, k_end, column + strip * kStripColumns,
-                     packed_b + strip * kStripColumns * block.steps);
+        for (Index strip = 0; strip < block.strips(); ++strip) pack_strip(block, strip);
       }
-      const Split split = split_work(call, strips, threads);
+      const Split split = split_work(call, block.strips(), threads);
 #pragma omp for schedule(dynamic)
-      for (Index part = 0; part < split.row_parts * split.strip_parts; ++part) {
-        const Index row_part = part / split.strip_parts, strip_part = part % split.strip_parts;
-        const Index row = call.m * row_part / split.row_parts;
-        const Index rows = call.m * (row_part + 1) / split.row_parts - row;
-        const Index strip = strips * strip_part / split.strip_parts;
-        const Index strip_end = strips * (strip_part + 1) / split.strip_parts;
-        run_rows(block, row, rows, strip, strip_end);
+      for (Index index = 0; index < split.parts(); ++index) {
+        const Part part = split.part(call, block.strips(), index);
+        const Part next = split.part(call, block.strips(), index + threads);
+        run_part(block, part, next, packed_b && threads == 1 && part.row == 0);
         if (!block.last) continue;
         if (copies) {
-          finish_rows(block, row, rows, strip * kStripColumns,
-                      min(strip_end * kStripColumns, block.columns));
+          finish_rows(block, part);
         }
         if (call.rows_done && one_column_block && split.strip_parts == 1) {
-          call.rows_done(call.context, row, row + rows);
+          call.rows_done(call.context, part.row, part.row + part.rows);
         }
       }
     }

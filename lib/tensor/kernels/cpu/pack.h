@@ -4,8 +4,9 @@
 #include "tensor/kernels/cpu/tile.h"
 #include "tensor/kernels/cpu/transpose.h"
 
-// Copies of the operands of a matrix product in the order in which the tiles read them. A unit is
-// what one step of the inner dimension reads: a float (bfloat16 is widened) or a pair of bfloat16.
+// The operands of a matrix product in the order in which the tiles read them: in place, or copied.
+// A unit is what one step of the inner dimension reads: a float (bfloat16 is widened) or a pair of
+// bfloat16.
 namespace llmops::tensor::LLMOPS_ISA {
 
 #if defined(__AVX512F__)
@@ -16,46 +17,48 @@ constexpr int kTileRows = 6;  // 12 sums, 2 columns and a row of the 16 register
 constexpr Index kStripColumns = 2 * kLanes;
 constexpr Index kMostSteps = 512;
 
-// Panels of rows of a, evenly high. A panel keeps each row together (a row-major) or each step
-// (a column-major), with constant strides so that a tile's addresses are constants too; the row
-// stride is no multiple of 4096 bytes, which would fall into one set of the L1 cache.
-constexpr Index kRowStride = kMostSteps + 16, kStepStride = 16;
-
+// A panel keeps each row together (a row-major) or each step (a column-major).
 template <class Unit>
 struct ByRow {
   const Unit* data;
-  const Unit* operator()(Index row, Index step) const { return data + row * kRowStride + step; }
+  Index stride;
+  const Unit* operator()(Index row, Index step) const { return data + row * stride + step; }
 };
 template <class Unit>
 struct ByStep {
   const Unit* data;
-  const Unit* operator()(Index row, Index step) const { return data + step * kStepStride + row; }
+  Index stride;
+  const Unit* operator()(Index row, Index step) const { return data + step * stride + row; }
 };
 template <class Unit>
-ByRow(const Unit*) -> ByRow<Unit>;
+ByRow(const Unit*, Index) -> ByRow<Unit>;
 template <class Unit>
-ByStep(const Unit*) -> ByStep<Unit>;
+ByStep(const Unit*, Index) -> ByStep<Unit>;
 
+// Strides within a copied panel. That of rows is no multiple of 4096 bytes, which would fall into
+// one set of the L1 cache.
+constexpr Index kRowStride = kMostSteps + 16, kStepStride = 16;
+
+// Panels of rows of a, evenly high.
 template <class Unit>
-struct PackedA {
-  Index rows, panels;
+struct Panels {
+  Index rows, count;
   bool by_step;
-  Unit* data;
-  Index panel_size;
+  const Unit* data = nullptr;
+  Index stride = 0;                            // of rows or of steps
+  Index row_distance = 0, panel_distance = 0;  // one of them: in place, or copied
 
-  static Index size(Index rows, bool by_step, Index steps) {
-    return ceil_div(rows, kTileRows) * (by_step ? steps * kStepStride : kTileRows * kRowStride);
-  }
-  PackedA(Index all_rows, bool steps_together, Unit* buffer, Index steps)
-      : rows(all_rows),
-        panels(ceil_div(all_rows, kTileRows)),
-        by_step(steps_together),
-        data(buffer),
-        panel_size(by_step ? steps * kStepStride : kTileRows * kRowStride) {}
+  Panels(Index all_rows, bool steps_together)
+      : rows(all_rows), count(ceil_div(all_rows, kTileRows)), by_step(steps_together) {}
 
-  Index first_row(Index panel) const { return rows * panel / panels; }
+  Index first_row(Index panel) const { return rows * panel / count; }
   Index panel_rows(Index panel) const { return first_row(panel + 1) - first_row(panel); }
-  Unit* panel(Index panel) const { return data + panel * panel_size; }
+  const Unit* start(Index panel) const {
+    return data + first_row(panel) * row_distance + panel * panel_distance;
+  }
+  Index copied_panel(Index steps) const {
+    return by_step ? steps * kStepStride : kTileRows * kRowStride;
+  }
 };
 
 inline float widen(const float* p) {
@@ -117,27 +120,30 @@ inline void pack_steps(const BFloat16* from, Index stride, Index rows, Index siz
 
 template <class Unit, class T>
 inline void pack_a_as(const T* from, Index row_stride, Index k_stride, Index size,
-                      PackedA<Unit>& a) {
-  for (Index p = 0; p < a.panels; ++p) {
-    if (a.by_step) {
-      pack_steps(from + a.first_row(p), k_stride, a.panel_rows(p), size, a.panel(p));
+                      const Panels<Unit>& panels, Unit* to) {
+  for (Index p = 0; p < panels.count; ++p, to += panels.panel_distance) {
+    const Index row = panels.first_row(p), rows = panels.panel_rows(p);
+    if (panels.by_step) {
+      pack_steps(from + row, k_stride, rows, size, to);
     } else {
-      pack_rows(from + a.first_row(p) * row_stride, row_stride, a.panel_rows(p), size, a.panel(p));
+      pack_rows(from + row * row_stride, row_stride, rows, size, to);
     }
   }
 }
 
-// Rows [row, row + a.rows), steps [k, k + size) of call.a.
+// Rows [row, row + panels.rows), steps [k, k + size) of call.a.
 template <class Step, class Unit>
-inline void pack_a(const cpu::GemmCall& call, Index row, Index k, Index size, PackedA<Unit>& a) {
+inline void pack_a(const cpu::GemmCall& call, Index row, Index k, Index size,
+                   const Panels<Unit>& panels, Unit* to) {
   const Index offset = row * call.a_row + k * call.a_k;
   if constexpr (Step::kElements == 1) {
     if (!call.a.bf16) {
       return pack_a_as(static_cast<const float*>(call.a.data) + offset, call.a_row, call.a_k, size,
-                       a);
+                       panels, to);
     }
   }
-  pack_a_as(static_cast<const BFloat16*>(call.a.data) + offset, call.a_row, call.a_k, size, a);
+  pack_a_as(static_cast<const BFloat16*>(call.a.data) + offset, call.a_row, call.a_k, size, panels,
+            to);
 }
 
 // A strip of b, [steps][width] with width kLanes or 2 kLanes: b row-major …
