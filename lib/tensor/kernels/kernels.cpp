@@ -27,11 +27,9 @@ const Kernels& aten_kernels() {
       .dropout = aten::dropout,
       .cross_entropy = aten::cross_entropy,
       .cross_entropy_loss = aten::cross_entropy_loss,
-      .norm_squared = aten::norm_squared,
+      .reduce = aten::reduce,
       .adamw = aten::adamw,
       .ema = aten::ema,
-      .add = aten::add,
-      .to_bfloat16 = aten::to_bfloat16,
   };
   return kTable;
 }
@@ -55,11 +53,9 @@ const Kernels& cpu_kernels() {
       .dropout = cpu::dropout,
       .cross_entropy = cpu::cross_entropy,
       .cross_entropy_loss = cpu::cross_entropy_loss,
-      .norm_squared = cpu::norm_squared,
+      .reduce = cpu::reduce,
       .adamw = cpu::adamw,
       .ema = cpu::ema,
-      .add = cpu::add,
-      .to_bfloat16 = cpu::to_bfloat16,
   };
   return kTable;
 }

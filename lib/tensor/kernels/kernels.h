@@ -95,8 +95,8 @@ struct Kernels {
   // dpre from dout; dpre may be the same tensor as dout when not gated.
   void (*activation_backward)(const Tensor& pre, const Tensor& dout, arch::Activation kind,
                               bool gated, Tensor& dpre);
-  // dx = dy w (overwritten, or += with accumulate): dy act [N, O], dx act [N, I].
-  void (*linear_backward_input)(const Tensor& dy, const Tensor& w, Tensor& dx, bool accumulate);
+  // dx = dy w: dy act [N, O], dx act [N, I].
+  void (*linear_backward_input)(const Tensor& dy, const Tensor& w, Tensor& dx);
   // dw float [O, I] += dy^T x; dbias float [O] += column sums of dy (optional).
   void (*linear_backward_weight)(const Tensor& dy, const Tensor& x, Tensor& dw, Tensor& dbias);
 
@@ -110,21 +110,18 @@ struct Kernels {
   // The losses alone; logits stays as it is.
   void (*cross_entropy_loss)(const Tensor& logits, const Tensor& targets, Tensor& losses);
 
-  // norm_squared float64 [1] = sum of squares of the flat float gradients (NaN or Inf if any is).
-  void (*norm_squared)(const Tensor& grads, Tensor& norm_squared);
+  // into += from, from = 0 (undefined: nothing to add), flat float buffers of equal size;
+  // norm_squared float64 [1] = sum of squares of into then (NaN or Inf if any element is).
+  void (*reduce)(Tensor& into, Tensor& from, Tensor& norm_squared);
   // One AdamW update (Loshchilov and Hutter, arXiv 1711.05101, as torch.optim.AdamW) of the flat
   // float buffers, gradients scaled by min(1, max_grad_norm / (norm + 1e-6)). When norm_squared
-  // [1] or loss [1] (both float64) is not finite nothing changes. updates float64 [1] counts the
+  // [1] or loss [1] (both float64) is not finite nothing is updated. updates float64 [1] counts the
   // updates applied, for the bias correction. compute (optional, bfloat16, same size) receives the
-  // new weights rounded to nearest even.
-  void (*adamw)(const AdamWStep& step, Tensor& weights, const Tensor& grads, Tensor& m, Tensor& v,
+  // new weights rounded to nearest even. grads is zero afterwards, whatever came of them.
+  void (*adamw)(const AdamWStep& step, Tensor& weights, Tensor& grads, Tensor& m, Tensor& v,
                 const Tensor& norm_squared, const Tensor& loss, Tensor& updates, Tensor& compute);
   // average += (1 - decay) (weights - average), flat float buffers.
   void (*ema)(Tensor& average, const Tensor& weights, double decay);
-  // into += from, flat float buffers of equal size; from becomes zero when `clear`.
-  void (*add)(Tensor& into, Tensor& from, bool clear);
-  // Rounds float to bfloat16, nearest even.
-  void (*to_bfloat16)(const Tensor& from, Tensor& to);
 };
 
 const Kernels& aten_kernels();

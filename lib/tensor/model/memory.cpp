@@ -17,8 +17,9 @@ constexpr std::size_t kHugePage = std::size_t{2} << 20;
 }  // namespace
 
 at::Tensor resident_zeros(std::int64_t size, const at::TensorOptions& options) {
-  const std::size_t bytes = static_cast<std::size_t>(size) * options.dtype().itemsize();
-  if (!options.device().is_cpu() || bytes < 2 * kHugePage) return at::zeros({size}, options);
+  std::size_t bytes = static_cast<std::size_t>(size) * options.dtype().itemsize();
+  if (!options.device().is_cpu() || bytes < kHugePage) return at::zeros({size}, options);
+  bytes = (bytes + kHugePage - 1) / kHugePage * kHugePage;
   void* memory = nullptr;
   if (posix_memalign(&memory, kHugePage, bytes) != 0) throw std::bad_alloc();
   (void)madvise(memory, bytes, MADV_HUGEPAGE);  // advice: small pages do as well

@@ -104,11 +104,11 @@ void Pass::mlp_backward(std::size_t layer, LayerTensors& g) const {
   LayerActivations& a = act.layers[layer];
   const Tensor& dout = branch_gradient(layer, kMlpOut);
   kernels.linear_backward_weight(dout, a.mlp_act, g.down_weight, g.down_bias);
-  kernels.linear_backward_input(dout, w.down_weight, act.dmlp_act, false);
+  kernels.linear_backward_input(dout, w.down_weight, act.dmlp_act);
   kernels.activation_backward(a.mlp_pre, act.dmlp_act, config.activation, config.gated,
                               act.dmlp_pre);
   kernels.linear_backward_weight(act.dmlp_pre, a.norm2, g.up_weight, g.up_bias);
-  kernels.linear_backward_input(act.dmlp_pre, w.up_weight, act.dnorm, false);
+  kernels.linear_backward_input(act.dmlp_pre, w.up_weight, act.dnorm);
   kernels.norm_backward(config.norm, act.dnorm, a.x_mid, w.norm2_weight, a.mean2, a.rstd2,
                         act.dresidual, g.norm2_weight, g.norm2_bias, act.dresidual_act);
 }
@@ -118,7 +118,7 @@ void Pass::attention_backward(std::size_t layer, LayerTensors& g) const {
   LayerActivations& a = act.layers[layer];
   const Tensor& dout = branch_gradient(layer, kAttentionOut);
   kernels.linear_backward_weight(dout, a.attention, g.out_weight, g.out_bias);
-  kernels.linear_backward_input(dout, w.out_weight, act.dattention, false);
+  kernels.linear_backward_input(dout, w.out_weight, act.dattention);
   kernels.attention_backward(attention_shape(layer), a.qkv, act.segments, a.attention, a.lse,
                              act.dattention, act.dqkv);
   if (config.positions == arch::Positions::kRope) {
@@ -126,7 +126,7 @@ void Pass::attention_backward(std::size_t layer, LayerTensors& g) const {
                  true);
   }
   kernels.linear_backward_weight(act.dqkv, a.norm1, g.qkv_weight, g.qkv_bias);
-  kernels.linear_backward_input(act.dqkv, w.qkv_weight, act.dnorm, false);
+  kernels.linear_backward_input(act.dqkv, w.qkv_weight, act.dnorm);
   kernels.norm_backward(config.norm, act.dnorm, a.x_in, w.norm1_weight, a.mean1, a.rstd1,
                         act.dresidual, g.norm1_weight, g.norm1_bias, act.dresidual_act);
 }
@@ -173,7 +173,7 @@ void head_loss(const Kernels& kernels, const ModelTensors& weights, Activations&
     }
     kernels.cross_entropy(logits, targets, scale, losses);
     Tensor dhidden = act.dnorm.narrow(0, begin, count);
-    kernels.linear_backward_input(logits, weights.head, dhidden, false);
+    kernels.linear_backward_input(logits, weights.head, dhidden);
     kernels.linear_backward_weight(logits, hidden, gradients->head, no_bias);
   }
 }

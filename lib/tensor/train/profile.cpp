@@ -20,8 +20,7 @@ Profiler* active = nullptr;
   X(embed), X(embed_backward), X(add_norm), X(norm_backward), X(rope), X(attention),           \
       X(attention_backward), X(linear), X(linear_activation), X(activation),                   \
       X(activation_backward), X(linear_backward_input), X(linear_backward_weight), X(dropout), \
-      X(cross_entropy), X(cross_entropy_loss), X(norm_squared), X(adamw), X(ema), X(add),      \
-      X(to_bfloat16)
+      X(cross_entropy), X(cross_entropy_loss), X(reduce), X(adamw), X(ema)
 
 enum Number : std::size_t {
 #define NUMBER(name) kNumber_##name

@@ -46,7 +46,8 @@ void read_flat(const weights::SafetensorsFile& file, const std::string& name, Te
 
 void check_finite(Weights& weights, const Kernels& kernels) {
   Tensor norm = at::zeros({1}, at::TensorOptions(weights.device()).dtype(at::kDouble));
-  kernels.norm_squared(weights.flat(), norm);
+  Tensor none;
+  kernels.reduce(weights.flat(), none, norm);
   if (!std::isfinite(norm.item<double>())) {
     throw Error(ExitCode::kDiverged, "the weights are not finite; nothing was saved");
   }

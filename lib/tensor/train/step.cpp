@@ -98,22 +98,23 @@ void TrainStep::accumulate(const data::Batch& batch, double scale, std::uint64_t
 }
 
 void TrainStep::reduce() {
-  const at::NoGradGuard no_grad;
-  for (std::size_t i = 0; i < shards_.size(); ++i) {
-    loss_.add_(shards_[i].loss);
-    shards_[i].loss.zero_();
-    if (i > 0) kernels_.add(gradients_[0], gradients_[i], true);
+  Tensor none;
+  if (shards_.size() == 1) kernels_.reduce(gradients_[0], none, norm_squared_);
+  for (std::size_t i = 1; i < shards_.size(); ++i) {
+    kernels_.reduce(gradients_[0], gradients_[i], norm_squared_);
+  }
+  for (Shard& shard : shards_) {
+    loss_.add_(shard.loss);
+    shard.loss.zero_();
   }
 }
 
 StepValues TrainStep::update(double learning_rate) {
   const at::NoGradGuard no_grad;
   reduce();
-  kernels_.norm_squared(gradients_[0], norm_squared_);
   adamw_.learning_rate = learning_rate;
   kernels_.adamw(adamw_, weights_.flat(), gradients_[0], m_, v_, norm_squared_, loss_, updates_,
                  weights_.compute());
-  gradients_[0].zero_();
 
   StepValues values;
   values.loss_sum = loss_.item<double>();

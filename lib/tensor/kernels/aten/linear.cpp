@@ -74,12 +74,8 @@ void activation_backward(const Tensor& pre, const Tensor& dout, arch::Activation
   dpre.narrow(1, 0, size).copy_(activate_backward(grad * up, gate, kind));
 }
 
-void linear_backward_input(const Tensor& dy, const Tensor& w, Tensor& dx, bool accumulate) {
-  if (accumulate) {
-    at::addmm_out(dx, dx, dy, w);
-  } else {
-    at::mm_out(dx, dy, w);
-  }
+void linear_backward_input(const Tensor& dy, const Tensor& w, Tensor& dx) {
+  at::mm_out(dx, dy, w);
 }
 
 void linear_backward_weight(const Tensor& dy, const Tensor& x, Tensor& dw, Tensor& dbias) {

@@ -47,11 +47,15 @@ void cross_entropy(Tensor& logits, const Tensor& targets, float scale, Tensor& l
   logits.copy_(grad.mul_(scale).masked_fill_(r.counted.logical_not(), 0.0));
 }
 
-void norm_squared(const Tensor& grads, Tensor& norm_squared) {
-  norm_squared.copy_(at::linalg_vector_norm(grads, 2, std::nullopt, false, at::kDouble).square());
+void reduce(Tensor& into, Tensor& from, Tensor& norm_squared) {
+  if (from.defined()) {
+    into.add_(from);
+    from.zero_();
+  }
+  norm_squared.copy_(at::linalg_vector_norm(into, 2, std::nullopt, false, at::kDouble).square());
 }
 
-void adamw(const AdamWStep& step, Tensor& weights, const Tensor& grads, Tensor& m, Tensor& v,
+void adamw(const AdamWStep& step, Tensor& weights, Tensor& grads, Tensor& m, Tensor& v,
            const Tensor& norm_squared, const Tensor& loss, Tensor& updates, Tensor& compute) {
   Tensor finite = at::isfinite(norm_squared);
   if (loss.defined()) finite = finite.logical_and(at::isfinite(loss));
@@ -82,19 +86,11 @@ void adamw(const AdamWStep& step, Tensor& weights, const Tensor& grads, Tensor& 
     begin = end;
   }
   if (compute.defined()) compute.copy_(weights);
+  grads.zero_();
 }
 
 void ema(Tensor& average, const Tensor& weights, double decay) {
   average.lerp_(weights, 1.0 - decay);
-}
-
-void add(Tensor& into, Tensor& from, bool clear) {
-  into.add_(from);
-  if (clear) from.zero_();
-}
-
-void to_bfloat16(const Tensor& from, Tensor& to) {
-  to.copy_(from);
 }
 
 }  // namespace llmops::tensor::aten

@@ -28,17 +28,17 @@ struct Buffers {
 // [low, high]; returns their sum and sets the log of the sum of exp(scale score).
 float softmax_row(float* row, Index begin, Index end, Index low, Index high, float scale,
                   float& lse) {
-  constexpr float kHidden = -__builtin_inff();
-  for (Index k = begin; k < low; ++k) row[k - begin] = kHidden;
-  for (Index k = high + 1; k < end; ++k) row[k - begin] = kHidden;
   const Index start = round_down(low - begin, kLanes), size = end - begin;
-  Vec highest = splat(kHidden);
-  for (Index i = start; i < size; i += kLanes) highest = at_least(load(row + i), highest);
+  const auto score = [&](Index i) {
+    return select(in_range(begin + i, low, high), load(row + i), splat(-__builtin_inff()));
+  };
+  Vec highest = splat(-__builtin_inff());
+  for (Index i = start; i < size; i += kLanes) highest = at_least(score(i), highest);
   const float top = max_lanes(highest);
   for (Index i = 0; i < start; i += kLanes) store(row + i, Vec{});
   Vec total{};
   for (Index i = start; i < size; i += kLanes) {
-    const Vec e = exp((load(row + i) - splat(top)) * splat(scale));
+    const Vec e = exp((score(i) - splat(top)) * splat(scale));
     store(row + i, e);
     total += e;
   }

@@ -49,17 +49,14 @@ void backward_row(const AttentionCall& call, std::uint64_t mask_row, float lse, 
         store(d, Vec{});
         continue;
       }
+      const Ints seen = in_range(key + i, low, high);
       const Vec weight = exp(load(w) * splat(call.scale) - splat(lse));
       const Vec kept = call.dropout.threshold ? load(scales + i) : splat(1.0f);
-      store(w, weight * kept);
-      store(d, weight * (load(d) * kept - splat(delta)) * splat(call.scale));
+      store(w, select(seen, weight * kept, Vec{}));
+      const Vec dscore = weight * (load(d) * kept - splat(delta)) * splat(call.scale);
+      store(d, select(seen, dscore, Vec{}));
     }
   }
-  const auto clear = [&](Index from, Index to) {
-    for (Index key = from; key < to; ++key) weights[key - begin] = dscores[key - begin] = 0;
-  };
-  clear(max(begin, round_down(low, kLanes)), low);
-  clear(high + 1, min(end, round_up(high + 1, kLanes)));
 }
 
 template <class T>

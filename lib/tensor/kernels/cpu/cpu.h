@@ -26,16 +26,14 @@ void linear_activation(const Tensor& x, const Tensor& w, const Tensor& bias, arc
 void activation(const Tensor& pre, arch::Activation kind, bool gated, Tensor& out);
 void activation_backward(const Tensor& pre, const Tensor& dout, arch::Activation kind, bool gated,
                          Tensor& dpre);
-void linear_backward_input(const Tensor& dy, const Tensor& w, Tensor& dx, bool accumulate);
+void linear_backward_input(const Tensor& dy, const Tensor& w, Tensor& dx);
 void linear_backward_weight(const Tensor& dy, const Tensor& x, Tensor& dw, Tensor& dbias);
 void dropout(Tensor& x, const DropoutKey& key);
 void cross_entropy(Tensor& logits, const Tensor& targets, float scale, Tensor& losses);
 void cross_entropy_loss(const Tensor& logits, const Tensor& targets, Tensor& losses);
-void norm_squared(const Tensor& grads, Tensor& norm_squared);
-void adamw(const AdamWStep& step, Tensor& weights, const Tensor& grads, Tensor& m, Tensor& v,
+void reduce(Tensor& into, Tensor& from, Tensor& norm_squared);
+void adamw(const AdamWStep& step, Tensor& weights, Tensor& grads, Tensor& m, Tensor& v,
            const Tensor& norm_squared, const Tensor& loss, Tensor& updates, Tensor& compute);
 void ema(Tensor& average, const Tensor& weights, double decay);
-void add(Tensor& into, Tensor& from, bool clear);
-void to_bfloat16(const Tensor& from, Tensor& to);
 
 }  // namespace llmops::tensor::cpu

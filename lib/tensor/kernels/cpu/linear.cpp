@@ -89,8 +89,8 @@ void activation_backward(const Tensor& pre, const Tensor& dout, arch::Activation
   raw().activation_backward(call);
 }
 
-void linear_backward_input(const Tensor& dy, const Tensor& w, Tensor& dx, bool accumulate) {
-  if (by_onednn(dy)) return aten::linear_backward_input(dy, w, dx, accumulate);
+void linear_backward_input(const Tensor& dy, const Tensor& w, Tensor& dx) {
+  if (by_onednn(dy)) return aten::linear_backward_input(dy, w, dx);
   const Index inputs = w.size(1), outputs = w.size(0);
   const Index rows = dy.numel() / outputs;
   LLMOPS_CHECK(dx.numel() == rows * inputs);
@@ -104,8 +104,7 @@ void linear_backward_input(const Tensor& dy, const Tensor& w, Tensor& dx, bool a
               .a_row = outputs,
               .a_k = 1,
               .b_k = inputs,
-              .b_column = 1,
-              .accumulate = accumulate});
+              .b_column = 1});
 }
 
 void linear_backward_weight(const Tensor& dy, const Tensor& x, Tensor& dw, Tensor& dbias) {

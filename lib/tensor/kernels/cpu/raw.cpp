@@ -24,11 +24,9 @@ void column_sums(Act x, Index rows, Index columns, float* sums);
 void dropout(Act x, Index rows, Index columns, const DropoutMask& mask);
 void cross_entropy(Act logits, Index rows, Index columns, const std::int32_t* targets,
                    bool gradient, float scale, float* losses);
-double norm_squared(const float* x, Index size);
+double reduce(float* into, float* from, Index size);
 void adamw(const cpu::AdamWCall& call);
 void ema(float* average, const float* weights, Index size, float share);
-void add(float* into, float* from, Index size, bool clear);
-void to_bfloat16(const float* from, std::uint16_t* to, Index size);
 
 const cpu::RawKernels& raw_kernels() {
   static constexpr cpu::RawKernels kTable = {
@@ -46,11 +44,9 @@ const cpu::RawKernels& raw_kernels() {
       .column_sums = column_sums,
       .dropout = dropout,
       .cross_entropy = cross_entropy,
-      .norm_squared = norm_squared,
+      .reduce = reduce,
       .adamw = adamw,
       .ema = ema,
-      .add = add,
-      .to_bfloat16 = to_bfloat16,
   };
   return kTable;
 }

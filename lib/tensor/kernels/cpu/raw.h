@@ -75,8 +75,7 @@ struct ActivationCall {
 
 struct AdamWCall {
   Index size = 0, decay_size = 0;
-  float *weights = nullptr, *m = nullptr, *v = nullptr;
-  const float* grads = nullptr;
+  float *weights = nullptr, *m = nullptr, *v = nullptr, *grads = nullptr;
   std::uint16_t* compute = nullptr;
   float clip = 1, beta1 = 0, beta2 = 0;
   float fresh1 = 1, fresh2 = 1;        // 1 - beta, rounded once
@@ -106,11 +105,10 @@ struct RawKernels {
   // With `gradient`, logits becomes scale * (softmax - one_hot).
   void (*cross_entropy)(Act logits, Index rows, Index columns, const std::int32_t* targets,
                         bool gradient, float scale, float* losses);
-  double (*norm_squared)(const float* x, Index size);
-  void (*adamw)(const AdamWCall& call);
+  // into += from and from = 0 unless it is null; the sum of squares of into.
+  double (*reduce)(float* into, float* from, Index size);
+  void (*adamw)(const AdamWCall& call);  // grads = 0
   void (*ema)(float* average, const float* weights, Index size, float share);
-  void (*add)(float* into, float* from, Index size, bool clear);
-  void (*to_bfloat16)(const float* from, std::uint16_t* to, Index size);
 };
 
 }  // namespace llmops::tensor::cpu

@@ -21,15 +21,22 @@ BFloat16* bfloat16s(std::uint16_t* p) {
 
 }  // namespace
 
-double norm_squared(const float* x, Index size) {
+double reduce(float* into, float* from, Index size) {
   const Index parts = ceil_div(size, kPart);
   double* sums = cpu::scratch_array<double>(cpu::Slot::kSums, parts);
   parallel_for(parts, 1, [&](Index first, Index last) {
     for (Index part = first; part < last; ++part) {
-      const float* from = x + part * kPart;
+      float* x = into + part * kPart;
+      float* y = from ? from + part * kPart : nullptr;
       Doubles sum{};
       each_vector(min(kPart, size - part * kPart), [&](Index i, Index n) {
-        const Doubles wide = __builtin_convertvector(load_n(from + i, n), Doubles);
+        Vec total = load_n(x + i, n);
+        if (y) {
+          total += load_n(y + i, n);
+          store_n(x + i, total, n);
+          store_n(y + i, Vec{}, n);
+        }
+        const Doubles wide = __builtin_convertvector(total, Doubles);
         sum += wide * wide;
       });
       sums[part] = 0;
@@ -56,6 +63,7 @@ void adamw(const cpu::AdamWCall& call) {
       store_n(call.m + i, m, n);
       store_n(call.v + i, v, n);
       store_n(call.weights + i, w, n);
+      store_n(call.grads + i, Vec{}, n);
       if (call.compute) store_n(bfloat16s(call.compute) + i, w, n);
     });
   };
@@ -71,23 +79,6 @@ void ema(float* average, const float* weights, Index size, float share) {
     each_vector(end - begin, [&](Index i, Index n) {
       const Vec a = load_n(average + begin + i, n);
       store_n(average + begin + i, a + (load_n(weights + begin + i, n) - a) * splat(share), n);
-    });
-  });
-}
-
-void add(float* into, float* from, Index size, bool clear) {
-  parallel_for(size, kPart, [&](Index begin, Index end) {
-    each_vector(end - begin, [&](Index i, Index n) {
-      store_n(into + begin + i, load_n(into + begin + i, n) + load_n(from + begin + i, n), n);
-      if (clear) store_n(from + begin + i, Vec{}, n);
-    });
-  });
-}
-
-void to_bfloat16(const float* from, std::uint16_t* to, Index size) {
-  parallel_for(size, kPart, [&](Index begin, Index end) {
-    each_vector(end - begin, [&](Index i, Index n) {
-      store_n(bfloat16s(to) + begin + i, load_n(from + begin + i, n), n);
     });
   });
 }

@@ -24,17 +24,21 @@ void cross_entropy_loss(const Tensor& logits, const Tensor& targets, Tensor& los
   cross_entropy_call(logits, targets, false, 0.0f, losses);
 }
 
-void norm_squared(const Tensor& grads, Tensor& norm_squared) {
-  *doubles(norm_squared) = raw().norm_squared(floats(grads), grads.numel());
+void reduce(Tensor& into, Tensor& from, Tensor& norm_squared) {
+  LLMOPS_CHECK(!from.defined() || from.numel() == into.numel());
+  *doubles(norm_squared) = raw().reduce(floats(into), floats_or_null(from), into.numel());
 }
 
-void adamw(const AdamWStep& step, Tensor& weights, const Tensor& grads, Tensor& m, Tensor& v,
+void adamw(const AdamWStep& step, Tensor& weights, Tensor& grads, Tensor& m, Tensor& v,
            const Tensor& norm_squared, const Tensor& loss, Tensor& updates, Tensor& compute) {
   const Index size = weights.numel();
   LLMOPS_CHECK(grads.numel() == size && m.numel() == size && v.numel() == size);
   LLMOPS_CHECK(!compute.defined() || compute.numel() == size);
   const double square = *doubles(norm_squared);
-  if (!std::isfinite(square) || (loss.defined() && !std::isfinite(*doubles(loss)))) return;
+  if (!std::isfinite(square) || (loss.defined() && !std::isfinite(*doubles(loss)))) {
+    grads.zero_();
+    return;
+  }
   const double count = *doubles(updates) += 1;
   double clip = 1;
   if (step.max_grad_norm > 0) {
@@ -61,16 +65,6 @@ void adamw(const AdamWStep& step, Tensor& weights, const Tensor& grads, Tensor& 
 void ema(Tensor& average, const Tensor& weights, double decay) {
   LLMOPS_CHECK(average.numel() == weights.numel());
   raw().ema(floats(average), floats(weights), weights.numel(), static_cast<float>(1 - decay));
-}
-
-void add(Tensor& into, Tensor& from, bool clear) {
-  LLMOPS_CHECK(into.numel() == from.numel());
-  raw().add(floats(into), floats(from), from.numel(), clear);
-}
-
-void to_bfloat16(const Tensor& from, Tensor& to) {
-  LLMOPS_CHECK(from.numel() == to.numel());
-  raw().to_bfloat16(floats(from), bfloat16s(to), from.numel());
 }
 
 }  // namespace llmops::tensor::cpu

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 
 // Vectors of the instruction set this file is compiled for. Every file under cpu/ that includes
 // this is compiled once per instruction set, with LLMOPS_ISA naming the namespace; it uses no
@@ -114,23 +115,35 @@ inline Vec at_most(Vec x, Vec bound) {
   return x > bound ? bound : x;
 }
 
-// The reductions add halves, quarters …: one fixed order.
-inline float sum_lanes(Vec v) {
-  float lanes[kLanes];
-  store(lanes, v);
-  for (int half = kLanes / 2; half > 0; half /= 2) {
-    for (int i = 0; i < half; ++i) lanes[i] += lanes[i + half];
+inline Vec select(Ints mask, Vec yes, Vec no) {
+  return mask ? yes : no;
+}
+
+// The mask of the lanes whose index, counted from `first`, is in [low, high].
+inline Ints in_range(Index first, Index low, Index high) {
+  Ints lane;
+  for (int i = 0; i < kLanes; ++i) lane[i] = i;
+  const Ints from = Ints{} + static_cast<std::int32_t>(max(low - first, 0));
+  const Ints to = Ints{} + static_cast<std::int32_t>(min(high - first, kLanes));
+  return (lane >= from) & (lane <= to);
+}
+
+// The reductions join halves, quarters …: one fixed order.
+template <int Half, int... Lane, class F>
+inline float join_lanes(Vec v, std::integer_sequence<int, Lane...> lanes, const F& join) {
+  v = join(v, __builtin_shufflevector(v, v, (Lane ^ Half)...));
+  if constexpr (Half > 1) {
+    return join_lanes<Half / 2>(v, lanes, join);
+  } else {
+    return v[0];
   }
-  return lanes[0];
+}
+inline float sum_lanes(Vec v) {
+  return join_lanes<kLanes / 2>(v, std::make_integer_sequence<int, kLanes>{},
+                                [](Vec a, Vec b) { return a + b; });
 }
 inline float max_lanes(Vec v) {
-  float lanes[kLanes];
-  store(lanes, v);
-  for (int half = kLanes / 2; half > 0; half /= 2) {
-    for (int i = 0; i < half; ++i)
-      lanes[i] = lanes[i] < lanes[i + half] ? lanes[i + half] : lanes[i];
-  }
-  return lanes[0];
+  return join_lanes<kLanes / 2>(v, std::make_integer_sequence<int, kLanes>{}, at_least);
 }
 
 // visit(i, n) for every whole vector (n = kLanes) of a row of `size` elements, then for the rest.
