@@ -25,16 +25,23 @@ using cpu::GemmCall;
 constexpr Index kPackedFloats = Index{1} << 20;
 constexpr Index kMostPanels = 8;  // of a, worked on against one strip of b: they stay in L2
 constexpr Index kTurn = 16;       // steps of a tile between two looks ahead
-// An operand up to this size is in L2 after its first use: copying it would not pay.
-constexpr Index kInPlaceBytes = Index{1} << 20;
+// An operand up to this size is in L2 after its first use: copying it would not pay, unless its
+// rows fall into one set of the L1 cache.
+constexpr Index kInPlaceBytes = Index{1} << 20, kCacheSetBytes = 4096;
 
 template <class Step>
-bool in_place(const cpu::Act& operand, Index elements) {
-  return Step::kElements == 1 && !operand.bf16 && elements * 4 <= kInPlaceBytes;
+bool in_place(const cpu::Act& operand, Index rows, Index row_size) {
+  return Step::kElements == 1 && !operand.bf16 && rows * row_size * 4 <= kInPlaceBytes &&
+         row_size * 4 % kCacheSetBytes != 0;
+}
+template <class Step>
+bool a_in_place(const GemmCall& call) {
+  return call.a_k == 1 ? in_place<Step>(call.a, call.m, call.k)
+                       : in_place<Step>(call.a, call.k, call.m);
 }
 template <class Step>
 bool b_in_place(const GemmCall& call) {
-  return call.b_column == 1 && call.n % kLanes == 0 && in_place<Step>(call.b, call.k * call.n);
+  return call.b_column == 1 && call.n % kLanes == 0 && in_place<Step>(call.b, call.k, call.n);
 }
 
 // One block: all rows, columns [column, column + columns), steps [step, step + steps) of k.
@@ -107,9 +114,8 @@ Ahead ahead_of_b(const Block<Step>& block, Index strip, Index turns) {
   const Index bytes = call.b.bf16 ? 2 : 4, columns = block.strip_columns(strip);
   const Index column = block.column + strip * kStripColumns;
   const char* from = address(call.b, block.k * call.b_k + column * call.b_column);
-  return call.b_k == 1
-             ? Ahead(from, columns, block.size * bytes, call.b_column * bytes, turns)
-             : Ahead(from, columns ? block.size : 0, columns * bytes, call.b_k * bytes, turns);
+  return call.b_k == 1 ? Ahead(from, columns, block.size * bytes, call.b_column * bytes, turns)
+                       : Ahead(from, block.size, columns * bytes, call.b_k * bytes, turns);
 }
 
 struct LookAhead {
@@ -189,7 +195,7 @@ Panels<typename Step::Unit> panels_of(const Block<Step>& block, const Part& part
   const GemmCall& call = block.call;
   Panels<Unit> panels(part.rows, call.a_k != 1);
   if constexpr (Step::kElements == 1) {
-    if (in_place<Step>(call.a, call.m * call.k)) {
+    if (a_in_place<Step>(call)) {
       panels.data =
           static_cast<const float*>(call.a.data) + part.row * call.a_row + block.k * call.a_k;
       panels.stride = panels.by_step ? call.a_k : call.a_row;
@@ -210,9 +216,9 @@ template <class Step>
 void run_part(const Block<Step>& block, const Part& part, const Part& next, bool packs) {
   const GemmCall& call = block.call;
   const auto a = panels_of(block, part);
-  const Start start = !block.first || (call.accumulate && !call.c.bf16) ? Start::kSums
-                      : call.bias                                       ? Start::kBias
-                                                                        : Start::kZero;
+  const Start start = !block.first || call.accumulate ? Start::kSums
+                      : call.bias                     ? Start::kBias
+                                                      : Start::kZero;
   const Index turns = block.turns();
   const auto sums_at = [&](Index panel, Index strip) {
     return block.sums + (part.row + a.first_row(panel)) * block.sums_stride + strip * kStripColumns;
@@ -221,7 +227,8 @@ void run_part(const Block<Step>& block, const Part& part, const Part& next, bool
   ahead.a = ahead_of_a(block, next, turns * a.count * (part.strip_end - part.strip));
   for (Index strip = part.strip; strip < part.strip_end; ++strip) {
     if (packs) pack_strip(block, strip);
-    if (part.row == 0) ahead.b = ahead_of_b(block, strip + 1, turns * a.count);
+    if (packs || (!block.packed_b && part.row == 0))
+      ahead.b = ahead_of_b(block, strip + 1, turns * a.count);
     const Index columns = block.strip_columns(strip);
     const Strip units = strip_of(block, strip);
     float bias[kStripColumns] = {};
@@ -245,7 +252,7 @@ void run_part(const Block<Step>& block, const Part& part, const Part& next, bool
   }
 }
 
-// Rounds finished sums into a bfloat16 c, adding what it held with `accumulate`.
+// Rounds finished sums into a bfloat16 c.
 template <class Step>
 void finish_rows(const Block<Step>& block, const Part& part) {
   const GemmCall& call = block.call;
@@ -254,11 +261,7 @@ void finish_rows(const Block<Step>& block, const Part& part) {
   for (Index r = part.row; r < part.row + part.rows; ++r) {
     const float* from = block.sums + r * block.sums_stride + begin;
     BFloat16* to = static_cast<BFloat16*>(call.c.data) + r * call.n + block.column + begin;
-    each_vector(end - begin, [&](Index i, Index n) {
-      Vec sum = load_n(from + i, n);
-      if (call.accumulate) sum += load_n(to + i, n);
-      store_n(to + i, sum, n);
-    });
+    each_vector(end - begin, [&](Index i, Index n) { store_n(to + i, load_n(from + i, n), n); });
   }
 }
 
@@ -324,7 +327,7 @@ void run_gemm(const GemmCall& call) {
         for (Index strip = 0; strip < block.strips(); ++strip) pack_strip(block, strip);
       }
       const Split split = split_work(call, block.strips(), threads);
-#pragma omp for schedule(dynamic)
+#pragma omp for schedule(monotonic : dynamic)  // one thread packs b during its first part
       for (Index index = 0; index < split.parts(); ++index) {
         const Part part = split.part(call, block.strips(), index);
         const Part next = split.part(call, block.strips(), index + threads);

@@ -23,7 +23,7 @@ struct GemmCall {
   Act a, b, c;
   Index a_row = 0, a_k = 0;  // distance of two rows of a, of two steps of k
   Index b_k = 0, b_column = 0;
-  bool accumulate = false;
+  bool accumulate = false;  // c += …, for a float c
   const float* bias = nullptr;
   // Called from any of the threads once rows [begin, end) of c are final, for each row once.
   void (*rows_done)(const void* context, Index begin, Index end) = nullptr;

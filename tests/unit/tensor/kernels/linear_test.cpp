@@ -57,8 +57,8 @@ void check_products(const Kernels& kernels, std::int64_t m, std::int64_t n, std:
   CHECK(excess(dbias, wide.sum(0) + dbias_before, wide.abs().sum(0) + dbias_before.abs(), m) <= 1);
 }
 
-const std::vector<std::int64_t> kSizes = {1,  2,  3,  4,  5,  13,  14,  15,
-                                          31, 32, 33, 63, 65, 127, 513, 1025};
+const std::vector<std::int64_t> kSizes = {1,  2,  3,  4,  5,  8,  13,  14,  15,  16,
+                                          31, 32, 33, 48, 63, 65, 127, 513, 1025};
 
 }  // namespace
 
@@ -80,6 +80,9 @@ TEST_CASE("the products of a linear layer are exact to rounding at every size") 
   }
   shapes.push_back({4, 65, 9001});  // several blocks along k
   shapes.push_back({63, 65, 9001});
+  shapes.push_back({15, 9001, 513});  // several blocks of columns
+  shapes.push_back({65, 1024, 513});  // whole vectors of columns, too many to stay in place
+  shapes.push_back({65, 513, 1024});  // rows that would fall into one set of the cache
   with_each_table([&](const Kernels& kernels) {
     for (const at::ScalarType type : {at::kFloat, at::kBFloat16}) {
       for (const auto& [m, n, k] : shapes) check_products(kernels, m, n, k, type);
