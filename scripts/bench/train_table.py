@@ -31,7 +31,7 @@ BENCHMARKS = {
     "quality": ("quality.py", ["--text", "TEXT"]),
     "char": ("train_speed.py", ["--text", "TEXT", "--model", "char"]),
     "124m": ("train_speed.py", ["--text", "TEXT", "--model", "124m", "--rounds", "10",
-                                "--peers", "transformers,compile", "--minutes", "4"]),
+                                "--peers", "transformers,compile", "--minutes", "16"]),
     "loss_layer": ("loss_layer.py", []),
     "memory": ("memory.py", []),
     "startup": ("startup.py", []),

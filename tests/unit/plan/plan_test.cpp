@@ -60,9 +60,9 @@ TEST_CASE("logits exist for a share of the rows when the vocabulary is large") {
         .loss_chunk_rows;
   };
   CHECK(rows(8, 64, 65) == 512);
-  CHECK(rows(8, 1024, 50257) == 384);   // 8192 / 20, to whole 64s
-  CHECK(rows(64, 1024, 50257) == 512);  // at most
-  CHECK(rows(4, 64, 50257) == 64);      // at least
+  CHECK(rows(4, 1024, 50257) == 409);   // a tenth
+  CHECK(rows(64, 1024, 50257) == 448);  // at most
+  CHECK(rows(8, 64, 50257) == 256);     // at least
   CHECK(rows(1, 16, 50257) == 16);      // never more than there are
   const Plan shared = make_plan(recipe_of(5, 64), gpt2(2, 64), 10, 1000, machine(2));
   CHECK(shared.loss_chunk_rows == 3 * 64);  // the larger shard
