@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include "base/file.h"
 #include "base/text.h"
+#include "command/device.h"
 #include "command/model_argument.h"
 #include "command/train_resume.h"
 #include "engine/engine.h"
@@ -61,6 +63,7 @@ ExitCode dry_run(const TrainOptions& options, const Invocation& invocation) {
   if (recipe.model.path) recipe.model.path = model_folder(invocation, *recipe.model.path);
   const arch::TransformerConfig config = recipe::model_config(recipe, data.vocab_size);
   check_shapes(recipe, config, data.vocab_size);
+  require_writable_folder(absolute_path(recipe.output_dir));
   if (options.resume == "never") require_fresh(recipe.output_dir, options.resume);
   const plan::Machine machine = this_machine(recipe);
   const std::int64_t micro = recipe.train.micro_batch_size;

@@ -12,6 +12,7 @@
 #include "base/version.h"
 #include "checkpoint/manifest.h"
 #include "command/arguments.h"
+#include "command/device.h"
 #include "command/model_argument.h"
 #include "command/progress.h"
 #include "engine/engine.h"
@@ -123,6 +124,7 @@ ExitCode evaluate(Options& options, const Invocation& invocation) {
   const auto tokenizer = text::load_tokenizer(folder);
   Progress progress(invocation.err,
                     options.quiet ? ProgressMode::kNone : parse_progress_mode(options.progress), 1);
+  options.compute.device = resolve_device(options.compute.device);
   const auto model =
       engine::load_engine(options.compute.device).load_model(folder, options.compute);
   check_tokenizer(*tokenizer, *model, folder);

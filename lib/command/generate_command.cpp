@@ -7,6 +7,7 @@
 #include "base/signal.h"
 #include "base/text.h"
 #include "command/arguments.h"
+#include "command/device.h"
 #include "command/model_argument.h"
 #include "engine/engine.h"
 #include "text/tokenizer.h"
@@ -106,6 +107,7 @@ ExitCode generate(Options& options, const Invocation& invocation) {
   const auto tokenizer = text::load_tokenizer(folder);
   tokenizer->encode(options.prompt, options.request.prompt);
   if (const auto eos = tokenizer->eos()) options.request.stop_tokens.push_back(*eos);
+  options.compute.device = resolve_device(options.compute.device);
   const auto model =
       engine::load_engine(options.compute.device).load_model(folder, options.compute);
   check_tokenizer(*tokenizer, *model, folder);
@@ -151,6 +153,7 @@ Action define(CLI::App& app, const Invocation& invocation) {
   app.add_option("--top-p", request.sampling.top_p,
                  "Draw among the most likely whose probabilities reach X")
       ->check(CLI::Range(0.0, 1.0))
+      ->check(CLI::PositiveNumber)
       ->check(refuse_nan)
       ->capture_default_str();
   app.add_option("--seed", request.sampling.seed, "The same seed gives the same text")

@@ -1,6 +1,5 @@
 #include "command/progress.h"
 
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -29,10 +28,10 @@ constexpr std::array<ModeName, 5> kModes{{{ProgressMode::kAuto, "auto"},
                                           {ProgressMode::kJson, "json"},
                                           {ProgressMode::kNone, "none"}}};
 
-std::size_t terminal_width(std::FILE* stream) {
-  winsize size{};
-  if (ioctl(fileno(stream), TIOCGWINSZ, &size) == 0 && size.ws_col > 20) return size.ws_col;
-  return 100;
+std::size_t line_width(std::FILE* stream) {
+  constexpr int kLeast = 21, kDefault = 100;
+  const int width = terminal_width(stream).value_or(kDefault);
+  return static_cast<std::size_t>(width < kLeast ? kDefault : width);
 }
 
 // Eighths of a cell make a bar of 12 cells move smoothly.
@@ -139,7 +138,7 @@ void Progress::finish() {
 
 void Progress::redraw(const std::string& line) {
   std::string shown = line;
-  const std::size_t width = terminal_width(stream_);
+  const std::size_t width = line_width(stream_);
   while (display_width(shown) >= width) {
     do {
       shown.pop_back();
@@ -165,7 +164,7 @@ void Progress::step(const engine::StepReport& report) {
                       bar(static_cast<double>(report.step) /
                           static_cast<double>(std::max<std::int64_t>(1, report.total_steps))),
                       step_text(report)),
-          report, terminal_width(stream_)));
+          report, line_width(stream_)));
       return;
     case ProgressMode::kLines:
       if (!last && report.step != 1 && report.step % logging_steps_ != 0) return;

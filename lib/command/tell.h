@@ -1,8 +1,10 @@
 #pragma once
 
 #include <fmt/format.h>
+#include <sys/ioctl.h>
 
 #include <cstdio>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -17,6 +19,13 @@ inline void tell_text(std::FILE* stream, const std::string& text) {
 template <typename... Arguments>
 void tell(std::FILE* stream, fmt::format_string<Arguments...> format, Arguments&&... arguments) {
   tell_text(stream, fmt::format(format, std::forward<Arguments>(arguments)...));
+}
+
+// Columns of the terminal behind the stream; nothing when it is none.
+inline std::optional<int> terminal_width(std::FILE* stream) {
+  winsize size{};
+  if (::ioctl(::fileno(stream), TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return std::nullopt;
+  return size.ws_col;
 }
 
 }  // namespace llmops::command

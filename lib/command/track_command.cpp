@@ -24,10 +24,12 @@ namespace {
 constexpr const char* kRunHelp =
     "Name, first characters of the id, @last, @last~N or @best:-METRIC";
 
+const std::vector<std::string> kDefaultMetrics{"train/loss", "eval/loss"};
+
 struct ListOptions {
   store::RunFilter filter;
   std::string status;
-  std::vector<std::string> metrics{"train/loss", "eval/loss"};
+  std::vector<std::string> metrics = kDefaultMetrics;
   bool json = false;
 };
 
@@ -40,6 +42,12 @@ ExitCode list(ListOptions options, const Invocation& invocation) {
     }
   }
   store::Store store = open_store(invocation);
+  if (options.metrics != kDefaultMetrics) {
+    for (const std::string& metric : options.metrics) {
+      if (has_metric(store, metric)) continue;
+      tell(invocation.err, "llmops: warning: no run has a metric {}\n", printable(metric));
+    }
+  }
   const track::RunList runs = track::list_runs(store, options.filter, options.metrics);
   if (options.json) {
     fmt::print(invocation.out, "{}\n", list_json(runs).dump(2));

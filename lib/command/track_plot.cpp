@@ -1,7 +1,6 @@
 #include "command/track_plot.h"
 
 #include <fmt/format.h>
-#include <sys/ioctl.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -9,6 +8,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "command/open_store.h"
+#include "command/tell.h"
 #include "store/query.h"
 #include "track/plot.h"
 #include "track/resolve.h"
@@ -24,13 +24,6 @@ struct PlotOptions {
   bool json = false;
   track::PlotOptions picture;
 };
-
-int terminal_width(std::FILE* stream) {
-  constexpr int kDefault = 80, kMost = 240;
-  winsize size{};
-  if (::ioctl(::fileno(stream), TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return kDefault;
-  return std::min<int>(size.ws_col, kMost);
-}
 
 std::vector<std::string> metric_names(store::Store& store, const std::vector<store::Run>& runs) {
   std::vector<std::string> names;
@@ -116,7 +109,11 @@ ExitCode plot(PlotOptions options, const Invocation& invocation) {
     fmt::print(invocation.out, "{}\n", array.dump());
     return ExitCode::kOk;
   }
-  if (options.picture.width == 0) options.picture.width = terminal_width(invocation.out);
+  constexpr int kDefaultWidth = 80, kMostWidth = 240;
+  if (options.picture.width == 0) {
+    options.picture.width =
+        std::min(terminal_width(invocation.out).value_or(kDefaultWidth), kMostWidth);
+  }
   options.picture.color = invocation.color(invocation.out);
   options.picture.x_label = options.x == "time" ? "seconds" : "step";
   if (curves.size() == 1) fmt::print(invocation.out, "{}\n", printable(curves[0].label));

@@ -184,6 +184,14 @@ ExitCode train(TrainOptions& options, const Invocation& invocation) {
     progress.note(fmt::format("resuming {} at step {} from {}", recorder->name(), point.step,
                               *point.checkpoint));
   }
+  if (const auto& name = setup.recipe().logging.run_name;
+      point.run_id && name && *name != recorder->name()) {
+    progress.note(fmt::format("the run keeps its name, {}", recorder->name()));
+  }
+  for (const std::string& change : point.changes) {
+    progress.note(change);
+    recorder->event("warning", "changed", point.step, change);
+  }
   engine::TrainResult result;
   try {
     const auto hold = hold_folder(job.output_dir);

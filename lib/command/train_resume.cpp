@@ -24,10 +24,14 @@ void check_allowed_keys(const TrainOptions& options, const Json& identity) {
   }
 }
 
-void check_identity(const TrainOptions& options, const std::string& folder, const TrainSetup& setup,
-                    Progress& progress) {
+// The checkpoint at `folder` as a point to go on from.
+ResumePoint point_at(const TrainOptions& options, const std::string& folder,
+                     const TrainSetup& setup) {
   check_allowed_keys(options, setup.identity_json());
   const checkpoint::Manifest manifest = checkpoint::read_manifest(folder);
+  ResumePoint point;
+  point.checkpoint = absolute_path(folder);
+  point.step = manifest.step;
   std::vector<std::string> refused;
   for (const std::string& change :
        checkpoint::identity_changes(manifest.info.at("identity"), setup.identity_json())) {
@@ -35,7 +39,7 @@ void check_identity(const TrainOptions& options, const std::string& folder, cons
     const bool allowed = std::find(options.allow_change.begin(), options.allow_change.end(), key) !=
                          options.allow_change.end();
     if (allowed) {
-      progress.note("changed since the checkpoint: " + change);
+      point.changes.push_back("changed since the checkpoint: " + change);
     } else {
       refused.push_back(change);
     }
@@ -53,13 +57,41 @@ void check_identity(const TrainOptions& options, const std::string& folder, cons
   }
   const std::int64_t threads = manifest.info.at("plan").at("threads").as_int();
   if (threads != setup.plan.threads) {
-    progress.note(fmt::format("{} threads instead of {}: results may differ in their last bits",
-                              setup.plan.threads, threads));
+    point.changes.push_back(
+        fmt::format("{} threads instead of {}: results may differ in their last bits",
+                    setup.plan.threads, threads));
   }
+  return point;
 }
 
-ResumePoint from_folder(const TrainOptions& options, const std::string& store, TrainSetup& setup,
-                        Progress& progress) {
+// The newest checkpoint in the folder that is whole; those that are not are told of.
+std::optional<checkpoint::Found> newest_checkpoint(const std::string& folder, Progress& progress) {
+  if (!is_directory(folder)) return std::nullopt;
+  const auto hold = hold_folder(folder);
+  checkpoint::remove_leftovers(folder);
+  std::vector<std::string> warnings;
+  const auto found = checkpoint::newest_valid(folder, warnings);
+  for (const std::string& warning : warnings) progress.note("warning: " + warning);
+  return found;
+}
+
+// With the run that the checkpoint at `folder`, which is whole, belongs to.
+ResumePoint with_its_run(const TrainOptions& options, const std::string& folder,
+                         const std::string& store, const TrainSetup& setup, Progress& progress) {
+  ResumePoint point = point_at(options, folder, setup);
+  const checkpoint::Manifest manifest = checkpoint::read_manifest(folder);
+  const Json* run = manifest.info.find("run");
+  if (options.no_record || !run || !run->is_string()) return point;
+  if (record::has_run(store, run->as_string())) {
+    point.run_id = run->as_string();
+  } else {
+    progress.note("the run of this checkpoint is not in the store; a new one goes on with it");
+  }
+  return point;
+}
+
+ResumePoint from_folder(const TrainOptions& options, const std::string& store,
+                        const TrainSetup& setup, Progress& progress) {
   std::string folder = options.resume;
   while (folder.size() > 1 && folder.back() == '/') folder.pop_back();
   // An output folder stands for its newest checkpoint.
@@ -79,19 +111,7 @@ ResumePoint from_folder(const TrainOptions& options, const std::string& store, T
         .at(output_dir)
         .hint("choose another output_dir, or resume from a checkpoint that lies there");
   }
-  check_identity(options, folder, setup, progress);
-  ResumePoint point;
-  point.checkpoint = absolute_path(folder);
-  const checkpoint::Manifest manifest = checkpoint::read_manifest(folder);
-  point.step = manifest.step;
-  const Json* run = manifest.info.find("run");
-  if (options.no_record || !run || !run->is_string()) return point;
-  if (record::has_run(store, run->as_string())) {
-    point.run_id = run->as_string();
-  } else {
-    progress.note("the run of this checkpoint is not in the store; a new one goes on with it");
-  }
-  return point;
+  return with_its_run(options, folder, store, setup, progress);
 }
 
 }  // namespace
@@ -137,44 +157,42 @@ ResumePoint from_store(const TrainOptions& options, const std::string& store, Tr
         .hint("stop it first, or start another run with another output_dir");
   }
   setup.loaded.recipe.output_dir = unfinished->output_dir;
+  const auto found = newest_checkpoint(unfinished->output_dir, progress);
   ResumePoint point;
+  if (found) point = point_at(options, found->path, setup);
   point.run_id = unfinished->run_id;
-  if (is_directory(unfinished->output_dir)) {
-    const auto hold = hold_folder(unfinished->output_dir);
-    checkpoint::remove_leftovers(unfinished->output_dir);
-  }
-  std::vector<std::string> warnings;
-  const auto found = checkpoint::newest_valid(unfinished->output_dir, warnings);
-  for (const std::string& warning : warnings) progress.note("warning: " + warning);
-  if (found) {
-    check_identity(options, found->path, setup, progress);
-    point.checkpoint = found->path;
-    point.step = found->step;
-  }
   return point;
+}
+
+// The newest checkpoint in the output folder, when it is another run's by what was changed.
+std::optional<std::string> newest_of_another(const TrainSetup& setup, Progress& progress) {
+  const auto found = newest_checkpoint(setup.recipe().output_dir, progress);
+  if (!found) return std::nullopt;
+  const checkpoint::Manifest manifest = checkpoint::read_manifest(found->path);
+  const auto changes =
+      checkpoint::identity_changes(manifest.info.at("identity"), setup.identity_json());
+  return changes.empty() ? std::nullopt : std::optional(found->path);
 }
 
 }  // namespace
 
 ResumePoint find_resume_point(const TrainOptions& options, const std::string& store,
                               TrainSetup& setup, Progress& progress) {
-  ResumePoint point;
   if (options.resume == "auto" && options.no_record) {
-    std::vector<std::string> warnings;
-    if (const auto found = checkpoint::newest_valid(setup.recipe().output_dir, warnings)) {
-      check_identity(options, found->path, setup, progress);
-      point.checkpoint = found->path;
-      point.step = found->step;
-      return point;
+    if (const auto found = newest_checkpoint(setup.recipe().output_dir, progress)) {
+      return point_at(options, found->path, setup);
     }
   } else if (options.resume == "auto") {
-    point = from_store(options, store, setup, progress);
+    ResumePoint point = from_store(options, store, setup, progress);
     if (point.run_id) return point;
+    if (const auto other = newest_of_another(setup, progress)) {
+      return with_its_run(options, *other, store, setup, progress);
+    }
   } else if (options.resume != "never") {
     return from_folder(options, store, setup, progress);
   }
   require_fresh(setup.recipe().output_dir, options.resume);
-  return point;
+  return {};
 }
 
 }  // namespace llmops::command

@@ -15,6 +15,7 @@ struct ResumePoint {
   std::optional<std::string> checkpoint;  // folder
   std::int64_t step = 0;
   std::optional<std::string> run_id;  // of the run in the store that goes on
+  std::vector<std::string> changes;   // since the checkpoint, as sentences for the run's events
 };
 
 // Throws Error(kUsage) when the folder holds checkpoints; `resume` is --resume, for the hint.
@@ -26,7 +27,8 @@ std::optional<FileLock> hold_folder(const std::string& folder);
 
 // Decides by --resume:
 //   never  a fresh run; an output folder that holds checkpoints is refused (exit 2)
-//   auto   the newest unfinished run of the same identity in this store, else a fresh run
+//   auto   the newest unfinished run of the same identity in this store, else the newest checkpoint
+//          in the output folder when what changed since is allowed, else a fresh run
 //   PATH   that checkpoint folder; as a run of its own where the store does not know the run
 // Changes of identity are refused with the list of what changed, unless each is in allow_change.
 // Damaged checkpoints are passed over with a note; with none left, Error(kDamaged).

@@ -9,6 +9,7 @@
 #include "base/process.h"
 #include "base/text.h"
 #include "base/version.h"
+#include "command/device.h"
 #include "command/model_argument.h"
 #include "engine/engine.h"
 
@@ -69,27 +70,6 @@ void check_shapes(const recipe::Recipe& recipe, const arch::TransformerConfig& c
     throw usage_error("model.path: the model there has other shapes than model.config")
         .at(path)
         .hint("give model.arch and model.config its sizes");
-  }
-}
-
-std::string resolve_device(const std::string& wanted) {
-  if (wanted == "cpu") return "cpu";
-  // The driver's device file is there exactly when a CUDA device may answer; opening the CUDA
-  // libraries on a machine without one would cost half a second.
-  const bool driver = path_exists("/dev/nvidiactl");
-  if (wanted == "auto" && !driver) return "cpu";
-  if (!driver) {
-    throw failed("train.device is cuda, but this machine has no NVIDIA driver")
-        .hint("set train.device=cpu");
-  }
-  try {
-    const bool answers = engine::load_engine("cuda").has_cuda();
-    if (!answers && wanted == "cuda") throw failed("no CUDA device answers");
-    return answers ? "cuda" : "cpu";
-  } catch (const Error&) {
-    // A GPU without the CUDA libraries that scripts/setup.sh --cuda brings.
-    if (wanted == "cuda") throw;
-    return "cpu";
   }
 }
 

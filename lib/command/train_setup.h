@@ -49,8 +49,6 @@ void check_shapes(const recipe::Recipe& recipe, const arch::TransformerConfig& c
                   std::int64_t tokenizer_vocab_size);
 // The processor, memory and disk that a run into `output_dir` can use.
 plan::Machine this_machine(const recipe::Recipe& recipe);
-// "cpu" or "cuda" for train.device: auto takes CUDA when a device answers.
-std::string resolve_device(const std::string& wanted);
 
 // Reads and tokenizes the data, makes the plan and checks that it fits.
 TrainSetup set_up(const TrainOptions& options, const Invocation& invocation, Progress& progress);

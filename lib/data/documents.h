@@ -30,6 +30,7 @@ struct Corpus {
   std::int64_t bytes = 0;         // on disk; estimated for generated text
 };
 
+// `key` names the source in errors; empty: the options of a command.
 Corpus find_corpus(const recipe::Source& source, std::string key);
 
 // Reads all documents, in order. Throws Error(kUsage) with file and line for what cannot be used

@@ -30,7 +30,7 @@ class EvalFile : public PreparedDataset {
 std::unique_ptr<Dataset> open_eval_file(const recipe::Source& source,
                                         const text::Tokenizer& tokenizer,
                                         const EvalLayout& layout) {
-  const Corpus corpus = find_corpus(source, "data");
+  const Corpus corpus = find_corpus(source, "");
   auto memory = std::make_unique<TokenMemory>();
   tokenize(corpus, tokenizer, layout.append_eos, {}, *memory);
 

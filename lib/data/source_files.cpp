@@ -60,17 +60,19 @@ std::vector<std::string> match(const std::string& pattern) {
 }  // namespace
 
 std::vector<SourceFile> find_files(const recipe::Source& source, std::string_view key) {
+  const bool typed = key.empty();  // on the command line
+  const std::string path_key = typed ? "--data" : fmt::format("{}.path", key);
   std::vector<std::string> paths;
   if (is_directory(source.path)) {
     list_folder(source.path, 0, paths);
     if (paths.empty()) {
-      throw usage_error("{}.path: no .txt, .jsonl or .csv file in {}", key, source.path);
+      throw usage_error("{}: no .txt, .jsonl or .csv file in {}", path_key, source.path);
     }
   } else if (path_exists(source.path)) {
     paths.push_back(source.path);
   } else {
     paths = match(source.path);
-    if (paths.empty()) throw usage_error("{}.path: no such file: {}", key, source.path);
+    if (paths.empty()) throw usage_error("{}: no such file: {}", path_key, source.path);
   }
   std::sort(paths.begin(), paths.end());
 
@@ -81,7 +83,8 @@ std::vector<SourceFile> find_files(const recipe::Source& source, std::string_vie
     if (!format) {
       throw usage_error("the name does not tell the format")
           .at(path)
-          .hint(fmt::format("set {}.format to txt, jsonl or csv", key));
+          .hint(typed ? "say --format txt, jsonl or csv"
+                      : fmt::format("set {}.format to txt, jsonl or csv", key));
     }
     struct stat status {};
     if (::stat(path.c_str(), &status) != 0) {

@@ -45,4 +45,8 @@ struct Problem {
 };
 std::vector<Problem> validate(const Recipe& recipe);
 
+// The metrics that a training run of this recipe records and `expect` may name; not those of the
+// system.
+std::vector<std::string> recorded_metrics(const Recipe& recipe);
+
 }  // namespace llmops::recipe

@@ -1,7 +1,10 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "arch/check.h"
 #include "base/error.h"
+#include "base/text.h"
 #include "recipe/expect.h"
 #include "recipe/model_config.h"
 #include "recipe/recipe.h"
@@ -144,9 +147,13 @@ class Checker {
       require(equals != std::string::npos && equals > 0, "logging.tags", "'{}' is not KEY=VALUE",
               tag);
     }
+    const std::vector<std::string> metrics = recorded_metrics(r_);
     for (const std::string& text : r_.expect) {
       try {
-        parse_expectation(text);
+        const std::string metric = parse_expectation(text).metric;
+        const bool known = std::find(metrics.begin(), metrics.end(), metric) != metrics.end();
+        require(known, "expect", "this run records no metric {}; it records {}", metric,
+                join(metrics, ", "));
       } catch (const Error& error) {
         require(false, "expect", "{}", error.what());
       }
@@ -158,6 +165,24 @@ class Checker {
 };
 
 }  // namespace
+
+std::vector<std::string> recorded_metrics(const Recipe& recipe) {
+  std::vector<std::string> names{"train/loss", "train/tokens",      "grad_norm", "learning_rate",
+                                 "epoch",      "tokens_per_second", "mfu",       "step_seconds"};
+  const bool has_data = !recipe.data.eval.empty() || recipe.data.eval_split > 0;
+  if (has_data && (recipe.eval.eval_steps > 0 || recipe.eval.at_start || recipe.eval.at_end)) {
+    for (const char* name : {"loss", "perplexity", "bits_per_byte", "loss_stderr"}) {
+      names.push_back(std::string("eval/") + name);
+      if (recipe.train.ema_decay > 0) names.push_back(std::string("eval/ema_") + name);
+    }
+  }
+  const auto is_stories = [](const Source& s) { return s.synth && s.synth->kind == "stories"; };
+  const bool stories = std::any_of(recipe.data.train.begin(), recipe.data.train.end(), is_stories);
+  if (stories && recipe.generate.count > 0) {
+    names.insert(names.end(), {"sample/parse_rate", "sample/novel_rate"});
+  }
+  return names;
+}
 
 std::vector<Problem> validate(const Recipe& recipe) {
   return Checker(recipe).run();

@@ -245,7 +245,7 @@ std::unique_ptr<RunRecorder> resume_run(const std::string& store_path, const std
   attempt.from_step = from_step;
   put_attempt(store, *run, attempt, start, git);
   reopen_run(store, run->row, run->attempts);
-  set_output_dir(store, run->row, run->output_dir);
+  set_place(store, run->row, run->output_dir, start.identity);
   summarize_again(store, run->row);
   transaction.commit();
   return std::make_unique<StoredRun>(std::move(store), std::move(*run), from_step, start);

@@ -65,8 +65,8 @@ std::unique_ptr<RunRecorder> begin_run(const std::string& store_path, const RunS
 // Records nothing: for --no-record.
 std::unique_ptr<RunRecorder> no_run(const RunStart& start);
 // Goes on with a run as its next attempt: points of steps beyond from_step of earlier attempts no
-// longer show. Its parameters and digests become those of `start`. Throws Error(kBusy) when the run
-// is alive, kNotFound when there is none.
+// longer show. Its parameters, digests and identity become those of `start`. Throws Error(kBusy)
+// when the run is alive, kNotFound when there is none.
 std::unique_ptr<RunRecorder> resume_run(const std::string& store_path, const std::string& run_id,
                                         std::int64_t from_step, const RunStart& start);
 

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "base/error.h"
+#include "base/text.h"
 #include "base/time.h"
 
 namespace llmops::store {
@@ -146,7 +147,15 @@ std::vector<Run> list_runs(Store& store, const RunFilter& filter) {
   const std::string_view key =
       std::string_view(filter.sort).substr(descending && !filter.sort.empty());
   const auto column = order_column(key);
-  if (!column) values.emplace_back(key);
+  if (!column) {
+    const bool any =
+        store.database().integer("SELECT count(*) FROM (SELECT 1 FROM series LIMIT 1)");
+    if (any && !has_metric(store, key)) {
+      throw usage_error("nothing to sort by: no run has a metric {}", printable(key))
+          .hint("created, ended, duration, name, status, kind, experiment or a metric");
+    }
+    values.emplace_back(key);
+  }
   text += fmt::format(" ORDER BY {} {} NULLS LAST, run.id DESC", column.value_or(kLastValue),
                       descending ? "DESC" : "ASC");
   Statement rows = store.database().prepare(text);
@@ -160,6 +169,12 @@ std::vector<Run> list_runs(Store& store, const RunFilter& filter) {
     runs.push_back(std::move(run));
   }
   return runs;
+}
+
+bool has_metric(Store& store, std::string_view metric) {
+  Statement row = store.database().prepare(
+      "SELECT 1 FROM series JOIN key ON key.id = key_id WHERE key.name = ? AND n > 0 LIMIT 1");
+  return row.bind(metric).step();
 }
 
 std::int64_t count_runs(Store& store) {

@@ -27,7 +27,9 @@ struct RunFilter {
   std::int64_t limit = 20;  // 0 = all
   std::int64_t skip = 0;    // rows before the first
 };
+// Throws Error(kUsage) when runs have metrics and `sort` is neither one of them nor a column.
 std::vector<Run> list_runs(Store& store, const RunFilter& filter);
+bool has_metric(Store& store, std::string_view metric);
 std::int64_t count_runs(Store& store);
 
 std::optional<Run> find_run(Store& store, std::string_view uid);

@@ -148,10 +148,11 @@ void reopen_run(Store& store, std::int64_t run, std::int64_t attempt) {
       .run();
 }
 
-void set_output_dir(Store& store, std::int64_t run, std::string_view output_dir) {
+void set_place(Store& store, std::int64_t run, std::string_view output_dir,
+               std::string_view identity) {
   store.database()
-      .prepare("UPDATE run SET output_dir = ? WHERE id = ?")
-      .bind(output_dir, run)
+      .prepare("UPDATE run SET output_dir = ?, identity = ? WHERE id = ?")
+      .bind(output_dir, identity, run)
       .run();
 }
 

@@ -80,7 +80,8 @@ void insert_sample(Store& store, std::int64_t run, const Sample& sample);
 void put_artifact(Store& store, std::int64_t run, const Artifact& artifact);  // by role and path
 // The run is running again, with this attempt.
 void reopen_run(Store& store, std::int64_t run, std::int64_t attempt);
-void set_output_dir(Store& store, std::int64_t run, std::string_view output_dir);
+void set_place(Store& store, std::int64_t run, std::string_view output_dir,
+               std::string_view identity);
 // The process of the newest attempt goes on from an earlier step, as the attempt of this number.
 void continue_as_attempt(Store& store, std::int64_t run, std::int64_t number,
                          std::int64_t from_step);

@@ -61,6 +61,12 @@ class ResumeTest(program.ProgramTest):
         self.check(self.train(), 2, "holds checkpoints")
         self.assertEqual(sorted(str(p) for p in (self.folder / "out").rglob("*")), before)
 
+    def test_an_allowed_change_that_is_interrupted_goes_on_with_the_same_command(self):
+        self.stop()
+        changed = ("seed=7", "--resume", "auto", "--allow-change", "seed")
+        self.check(self.train(*changed, fault="train.sample:1:term"), 143)
+        self.check(self.train(*changed), 0)
+
     def test_a_change_of_the_result_is_refused_with_what_changed(self):
         self.stop()
         where = ("--resume", "out/checkpoint-7")
@@ -74,7 +80,7 @@ class ResumeTest(program.ProgramTest):
         self.check(self.train("train.max_steps=6", *where), 2, "beyond the 6 steps")
         self.check(self.train("seed=7", *where, "--allow-change", "sede"), 2, "did you mean seed?")
         # Under auto it is another run, and its folder is taken.
-        self.check(self.train("seed=7", "--resume", "auto"), 2, "no unfinished run of this recipe")
+        self.check(self.train("seed=7", "--resume", "auto"), 2, "not the run that was saved: seed: 42 -> 7")
         self.assertEqual(self.checkpoints()[-1], 7)
         self.check(self.train("optimizer.weight_decay=0", *where, "--allow-change",
                               "optimizer.weight_decay"), 0,
@@ -112,7 +118,7 @@ class ResumeTest(program.ProgramTest):
         self.stop()
         (self.folder / "text.txt").write_text(program.TEXT + "one more line\n")
         self.check(self.train("--resume", "out/checkpoint-7"), 2, "digest.data")
-        self.check(self.train("--resume", "auto"), 2, "no unfinished run")
+        self.check(self.train("--resume", "auto"), 2, "not the run that was saved: digest.data")
 
     def test_a_finished_run_is_extended_only_by_its_checkpoint(self):
         self.check(self.train(), 0)

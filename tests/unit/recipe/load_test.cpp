@@ -115,7 +115,7 @@ TEST_CASE("the resolved text reads back as the same recipe") {
   const LoadedRecipe first =
       load(kSound + "logging: {run_name: '${env:LLMOPS_TEST_RUN}', tags: ['a=b, c']}\n",
            {"train.max_time=90m", "data.train.1.synth.kind=copy", "optimizer.betas=[0.8, 0.9]",
-            "expect=[\"eval/loss <= 3\"]"});
+            "expect=[\"train/loss <= 3\"]"});
   CHECK(first.problems.lines() == Lines{});
   CHECK(first.recipe.logging.run_name == "secret name");
   const LoadedRecipe second = load(first.resolved);

@@ -166,9 +166,20 @@ TEST_CASE("samples, tags and expectations are well formed") {
   CHECK(after([](Recipe& r) {
           r.logging.tags = {"a=b", "c"};
         }) == Lines{"logging.tags: 'c' is not KEY=VALUE"});
+  const std::string always =
+      "train/loss, train/tokens, grad_norm, learning_rate, epoch, tokens_per_second, mfu, "
+      "step_seconds";
+  CHECK(after([](Recipe& r) {
+          r.expect = {"train/loss <= 2", "eval/loss < 2"};
+        }) == Lines{"expect: this run records no metric eval/loss; it records " + always});
+  CHECK(after([](Recipe& r) {
+          r.data.eval_split = 0.1;
+          r.train.ema_decay = 0.9;
+          r.expect = {"eval/ema_perplexity < 9", "eval/bits_per_byte < 2"};
+        }).empty());
   CHECK(
       after([](Recipe& r) {
-        r.expect = {"eval/loss <= 2", "loss"};
+        r.expect = {"mfu > 0", "loss"};
       }) ==
       Lines{"expect: 'loss' is no expectation; write METRIC OP NUMBER, as in 'eval/loss <= 1.9'"});
 }

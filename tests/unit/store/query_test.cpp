@@ -61,6 +61,7 @@ TEST_CASE("runs are listed newest first, filtered, sorted by column or metric") 
   CHECK(list([](auto& x) { x.sort = "-name"; }) == Names{"c", "b", "a"});
   CHECK(list([](auto& x) { x.sort = "eval/loss"; }) == Names{"a", "b", "c"});
   CHECK(list([](auto& x) { x.sort = "-eval/loss"; }) == Names{"b", "a", "c"});
+  CHECK_THROWS_AS(list([](auto& x) { x.sort = "-lost"; }), Error);
   CHECK(list([](auto& x) {
           x.limit = 1;
           x.skip = 1;
