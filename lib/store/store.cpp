@@ -130,7 +130,8 @@ Store Store::open_to_read(const std::string& folder) {
                              kReaderWaitMs));
   switch (schema_state(store.database_, schema_scripts())) {
     case SchemaState::kEmpty:
-      throw Error(ExitCode::kNotFound, fmt::format("{}: the store is empty", path));
+      throw Error(ExitCode::kNotFound, fmt::format("{}: the store is empty", path))
+          .hint("the first `llmops train` fills it");
     case SchemaState::kOlder:
       open_to_write(real);  // migrates
       return open_to_read(real);

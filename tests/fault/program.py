@@ -120,7 +120,10 @@ class ProgramTest(unittest.TestCase):
     def runs(self):
         if not (self.folder / ".llmops/store.db").exists():
             return []
-        return json.loads(self.check(self.run_program("track", "ls", "--json"), 0).stdout)
+        result = self.run_program("track", "ls", "--json")
+        if result.status == 8 and "the store is empty" in result.stderr:
+            return []  # stopped between making the file and its tables
+        return json.loads(self.check(result, 0).stdout)
 
     def checkpoints(self, out="out"):
         return sorted(int(p.name[11:]) for p in (self.folder / out).glob("checkpoint-*"))

@@ -56,9 +56,11 @@ class EveryPointTest(DiskTest):
 class EveryPassingTest(DiskTest):
     def test_a_failure_at_each_passing_is_recovered_from(self):
         for name in writing_points():
+            # What one commit could not write is written with the next: only a lasting failure ends.
+            lasting = "+" if name == "store.commit" else ""
             with self.subTest(point=name):
                 passing = 1
-                while self.failed(f"{name}:{passing}:enospc"):
+                while self.failed(f"{name}:{passing}{lasting}:enospc"):
                     passing += 1
                 self.assertGreater(passing, 1, "the point was not passed")
 

@@ -2,8 +2,10 @@
 
   surroundings_test.py BIN [TEST…]
 """
+import os
 import shutil
 import subprocess
+import unittest
 
 import program
 
@@ -37,6 +39,7 @@ class SurroundingsTest(program.ProgramTest):
         self.check(self.train(prefix=("taskset", "-c", "0")), 0)
         self.assertEqual(self.outcome(), expected)
 
+    @unittest.skipIf("ASAN_OPTIONS" in os.environ, "the address sanitizer reserves 16 TB of addresses")
     def test_memory_that_does_not_suffice_is_told_before_the_first_step(self):
         # Address space for the program and its libraries, not for a model of gigabytes.
         result = self.train("model.config.hidden_size=8192", "model.config.num_attention_heads=64",
