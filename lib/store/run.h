@@ -80,6 +80,7 @@ void insert_sample(Store& store, std::int64_t run, const Sample& sample);
 void put_artifact(Store& store, std::int64_t run, const Artifact& artifact);  // by role and path
 // The run is running again, with this attempt.
 void reopen_run(Store& store, std::int64_t run, std::int64_t attempt);
+// Where the run writes and what it is from here on: both may change with a resume.
 void set_place(Store& store, std::int64_t run, std::string_view output_dir,
                std::string_view identity);
 // The process of the newest attempt goes on from an earlier step, as the attempt of this number.
