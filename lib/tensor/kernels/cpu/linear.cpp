@@ -4,11 +4,18 @@
 #include "tensor/kernels/cpu/cpu.h"
 #include "tensor/kernels/cpu/tensors.h"
 
+// c = alpha op(a) op(b) + beta c for bfloat16 a, b and float c. In the MKL that torch's wheel
+// links; the header is not in the wheel.
+extern "C" void cblas_gemm_bf16bf16f32(int layout, int transpose_a, int transpose_b, int m, int n,
+                                       int k, float alpha, const void* a, int lda, const void* b,
+                                       int ldb, float beta, float* c, int ldc);
+
 namespace llmops::tensor::cpu {
 namespace {
 
-// oneDNN has the kernels for the tile registers; its bfloat16 result of dy^T x is then added in
-// float.
+constexpr int kRowMajor = 101, kAsIs = 111, kTransposed = 112;  // of CBLAS
+
+// oneDNN has the kernels for the tile registers, and MKL one that adds into float.
 bool by_onednn(const Tensor& x) {
   return isa() == Isa::kAmx && x.scalar_type() == at::kBFloat16;
 }
@@ -112,7 +119,10 @@ void linear_backward_weight(const Tensor& dy, const Tensor& x, Tensor& dw, Tenso
   const Index rows = dy.numel() / outputs;
   LLMOPS_CHECK(x.numel() == rows * inputs && dy.scalar_type() == x.scalar_type());
   if (by_onednn(dy)) {
-    dw.add_(at::mm(dy.t(), x));
+    const auto size = [](Index n) { return static_cast<int>(n); };
+    cblas_gemm_bf16bf16f32(kRowMajor, kTransposed, kAsIs, size(outputs), size(inputs), size(rows),
+                           1.0f, dy.data_ptr(), size(outputs), x.data_ptr(), size(inputs), 1.0f,
+                           floats(dw), size(inputs));
   } else {
     raw().gemm({.m = outputs,
                 .n = inputs,
