@@ -96,7 +96,7 @@ struct PrepareOptions {
 ExitCode prepare(const PrepareOptions& options, const Invocation& invocation) {
   const auto dataset = prepare_data(options.recipe, invocation);
   const text::Tokenizer& tokenizer = dataset->tokenizer();
-  const auto rows = dataset->train_batches(1, 0, 1)->batches_per_epoch();
+  const auto rows = dataset->train_batches()->rows_per_epoch();
   if (options.json) {
     const Json object = Json()
                             .set("train", counts_json(dataset->train_counts()))

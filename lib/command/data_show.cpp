@@ -66,12 +66,12 @@ void for_each_row(const data::Dataset& dataset, const ShowRows& what, const Visi
   if (what.eval && !dataset.has_eval()) {
     throw usage_error("the recipe has no eval set").hint("set data.eval or data.eval_split");
   }
-  const auto source = what.eval ? dataset.eval_batches(1) : dataset.train_batches(1, 0, 1);
-  const std::int64_t rows = source->batches_per_epoch();
+  const auto source = what.eval ? dataset.eval_batches() : dataset.train_batches();
+  const std::int64_t rows = source->rows_per_epoch();
   if (what.first >= rows) throw usage_error("--from {}: there are {} rows", what.first, rows);
   data::Batch row;
   for (std::int64_t i = what.first; i < std::min(rows, what.first + what.count); ++i) {
-    source->read(i, row);
+    source->read(i, 1, row);
     visit(i, rows, row);
   }
 }

@@ -35,8 +35,8 @@ void print_plan(std::FILE* out, const recipe::Recipe& recipe, const plan::Plan& 
   row(out, "steps",
       fmt::format("{} of {} tokens ({} sequences of {})",
                   open_end ? "until train.max_time," : std::to_string(plan.total_steps),
-                  format_count(static_cast<double>(plan.tokens_per_step)),
-                  plan.micro_batch * plan.accumulation, plan.length));
+                  format_count(static_cast<double>(plan.tokens_per_step)), plan.global_batch,
+                  plan.length));
   row(out, "threads",
       fmt::format("{}, {}", plan.threads,
                   plan.threading == plan::Threading::kRows ? "each with rows of the batch"
@@ -66,9 +66,8 @@ ExitCode dry_run(const TrainOptions& options, const Invocation& invocation) {
   require_writable_folder(absolute_path(recipe.output_dir));
   if (options.resume == "never") require_fresh(recipe.output_dir, options.resume);
   const plan::Machine machine = this_machine(recipe);
-  const std::int64_t micro = recipe.train.micro_batch_size;
-  const plan::Plan plan = plan::make_plan(recipe, config, (data.train_windows + micro - 1) / micro,
-                                          data.train_tokens, machine);
+  const plan::Plan plan =
+      plan::make_plan(recipe, config, data.train_windows, data.train_tokens, machine);
   const bool bf16 = plan.precision == plan::Precision::kBf16Mixed;
   const double rate = engine::load_engine(recipe.train.device).matmul_flops(bf16);
   const double seconds = plan.flops_per_token * static_cast<double>(plan.tokens_per_step) *

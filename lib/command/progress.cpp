@@ -57,7 +57,8 @@ std::vector<Field> fields_of(const engine::StepReport& r) {
   std::vector<Field> fields;
   fields.push_back({fmt::format("loss {:.4f}", r.loss), 0});
   if (r.loss_zscore != 0) fields.back().text += fmt::format(" ({:+.1f}z)", r.loss_zscore);
-  if (r.skipped) fields.push_back({"update skipped", 0});
+  if (r.outcome == engine::StepOutcome::kNotFinite) fields.push_back({"update skipped", 0});
+  if (r.outcome == engine::StepOutcome::kNoTargets) fields.push_back({"no targets", 0});
   fields.push_back({fmt::format("norm {:.3f}", r.grad_norm), 3});
   fields.push_back({fmt::format("lr {:.2e}", r.learning_rate), 2});
   fields.push_back({fmt::format("{} tok/s", format_count(r.tokens_per_second)), 1});
@@ -102,7 +103,8 @@ Json to_json(const engine::StepReport& r) {
       .set("loss_zscore", r.loss_zscore)
       .set("grad_norm", r.grad_norm)
       .set("lr", r.learning_rate)
-      .set("skipped", r.skipped)
+      .set("skipped", r.outcome == engine::StepOutcome::kNotFinite)
+      .set("no_targets", r.outcome == engine::StepOutcome::kNoTargets)
       .set("seconds", r.seconds)
       .set("tok_s", r.tokens_per_second)
       .set("mfu", r.mfu)

@@ -21,7 +21,10 @@ TrainHost::TrainHost(const recipe::Recipe& recipe, const data::Dataset& dataset,
 void TrainHost::report(const engine::StepReport& r) {
   progress_.step(r);
   const bool due = r.step % recipe_.logging.logging_steps == 0;
-  if (!due && r.step != 1 && r.step != r.total_steps && !r.skipped) return;
+  if (!due && r.step != 1 && r.step != r.total_steps &&
+      r.outcome == engine::StepOutcome::kUpdated) {
+    return;
+  }
   log("train/loss", r.step, r.loss);
   log("grad_norm", r.step, r.grad_norm);
   log("learning_rate", r.step, r.learning_rate);

@@ -95,9 +95,9 @@ TrainSetup set_up(const TrainOptions& options, const Invocation& invocation, Pro
   check_shapes(recipe, setup.config, setup.dataset->tokenizer().vocab_size());
   if (const auto eos = setup.dataset->tokenizer().eos()) setup.config.eos_token_id = *eos;
   setup.machine = this_machine(recipe);
-  const auto batches = setup.dataset->train_batches(recipe.train.micro_batch_size, 0, 1);
-  setup.plan = plan::make_plan(recipe, setup.config, batches->batches_per_epoch(),
-                               batches->tokens_per_epoch(), setup.machine);
+  const auto rows = setup.dataset->train_batches();
+  setup.plan = plan::make_plan(recipe, setup.config, rows->rows_per_epoch(),
+                               rows->tokens_per_epoch(), setup.machine);
   if (recipe.train.device == "cpu") {
     plan::check_fits(setup.plan, recipe, setup.config, setup.machine);
   }

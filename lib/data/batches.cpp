@@ -37,15 +37,6 @@ Row row_of(Batch& batch, std::int64_t b) {
           part(batch.segment_start)};
 }
 
-void count_targets(Batch& batch, const std::vector<std::int32_t>& token_bytes) {
-  batch.supervised_tokens = batch.target_bytes = 0;
-  for (const std::int32_t target : batch.targets) {
-    if (target == kIgnore) continue;
-    ++batch.supervised_tokens;
-    batch.target_bytes += token_bytes[static_cast<std::size_t>(target)];
-  }
-}
-
 bool any_segmented(const std::vector<RowSet>& sets) {
   return std::any_of(sets.begin(), sets.end(), [](const RowSet& s) { return s.rows->segmented(); });
 }
@@ -56,12 +47,55 @@ void check_unchanged(const std::vector<RowSet>& sets) {
   }
 }
 
-class TrainBatches : public BatchSource {
+// The rows of several sets behind each other, and how a batch is made of them.
+class SetBatches : public BatchSource {
  public:
-  TrainBatches(std::vector<RowSet> sets, const BatchShape& shape, std::uint64_t seed,
-               const std::vector<std::int32_t>& token_bytes)
-      : sets_(std::move(sets)), shape_(shape), seed_(seed), token_bytes_(token_bytes) {
-    for (const RowSet& set : sets_) {
+  SetBatches(std::vector<RowSet> sets, std::int64_t length)
+      : sets_(std::move(sets)), length_(length) {}
+
+  std::int64_t rows_per_epoch() const override { return row_end_.back(); }
+  std::int64_t tokens_per_epoch() const override { return tokens_; }
+
+  void read(std::int64_t first, std::int64_t count, Batch& batch) const override {
+    check_unchanged(sets_);
+    reset(batch, count, length_);
+    batch.segmented = any_segmented(sets_);
+    for (std::int64_t b = 0; b < count; ++b) {
+      const std::int64_t row = first + b;
+      read_row(row % rows_per_epoch(), row / rows_per_epoch(), row_of(batch, b));
+    }
+    batch.supervised_tokens =
+        std::ssize(batch.targets) - std::count(batch.targets.begin(), batch.targets.end(), kIgnore);
+  }
+
+ protected:
+  void add_set(std::int64_t rows, std::int64_t tokens) {
+    row_end_.push_back((row_end_.empty() ? 0 : row_end_.back()) + rows);
+    tokens_ += tokens;
+  }
+  // The set that holds row `row` of an epoch.
+  std::size_t set_of(std::int64_t row) const {
+    return static_cast<std::size_t>(std::upper_bound(row_end_.begin(), row_end_.end(), row) -
+                                    row_end_.begin());
+  }
+  std::int64_t first_row(std::size_t set) const { return set == 0 ? 0 : row_end_[set - 1]; }
+  std::int64_t rows_of(std::size_t set) const { return row_end_[set] - first_row(set); }
+  const std::vector<RowSet>& sets() const { return sets_; }
+
+ private:
+  virtual void read_row(std::int64_t row, std::int64_t epoch, const Row& out) const = 0;
+
+  std::vector<RowSet> sets_;
+  std::int64_t length_;
+  std::vector<std::int64_t> row_end_;  // of each set in the rows of an epoch
+  std::int64_t tokens_ = 0;
+};
+
+class TrainBatches final : public SetBatches {
+ public:
+  TrainBatches(std::vector<RowSet> row_sets, std::int64_t length, std::uint64_t seed)
+      : SetBatches(std::move(row_sets), length), seed_(seed) {
+    for (const RowSet& set : sets()) {
       const auto pass = static_cast<double>(set.rows->count());
       const auto targets = static_cast<double>(set.rows->targets());  // one in each row at least
       if (set.weight * targets > kMostTokens) {
@@ -69,41 +103,19 @@ class TrainBatches : public BatchSource {
                           kMostTokens);
       }
       const auto rows = std::max<std::int64_t>(1, std::llround(set.weight * pass));
-      row_end_.push_back((row_end_.empty() ? 0 : row_end_.back()) + rows);
-      tokens_ += std::llround(targets * static_cast<double>(rows) / pass);
+      add_set(rows, std::llround(targets * static_cast<double>(rows) / pass));
     }
-  }
-
-  std::int64_t batches_per_epoch() const override {
-    const std::int64_t group = shape_.rows * shape_.world_size;
-    return (row_end_.back() + group - 1) / group;
-  }
-  std::int64_t tokens_per_epoch() const override { return tokens_; }
-
-  void read(std::int64_t index, Batch& batch) const override {
-    check_unchanged(sets_);
-    const std::int64_t epoch = index / batches_per_epoch();
-    const std::int64_t in_epoch = index % batches_per_epoch();
-    reset(batch, shape_.rows, shape_.length);
-    batch.segmented = any_segmented(sets_);
-    const std::int64_t first = (in_epoch * shape_.world_size + shape_.rank) * shape_.rows;
-    for (std::int64_t b = 0; b < shape_.rows && first + b < row_end_.back(); ++b) {
-      read_row(first + b, epoch, row_of(batch, b));
-    }
-    count_targets(batch, token_bytes_);
   }
 
  private:
-  void read_row(std::int64_t place, std::int64_t epoch, const Row& out) const {
+  void read_row(std::int64_t place, std::int64_t epoch, const Row& out) const override {
     const auto shuffled = static_cast<std::int64_t>(
-        permute(static_cast<std::uint64_t>(place), static_cast<std::uint64_t>(row_end_.back()),
+        permute(static_cast<std::uint64_t>(place), static_cast<std::uint64_t>(rows_per_epoch()),
                 seed_, static_cast<std::uint64_t>(epoch)));
-    const auto set = static_cast<std::size_t>(
-        std::upper_bound(row_end_.begin(), row_end_.end(), shuffled) - row_end_.begin());
-    const std::int64_t begin = set == 0 ? 0 : row_end_[set - 1];
+    const std::size_t set = set_of(shuffled);
     // Rows are counted over epochs: a weight of 0.5 takes two epochs for a pass, one of 2 half.
-    const std::int64_t serial = epoch * (row_end_[set] - begin) + (shuffled - begin);
-    const Rows& rows = *sets_[set].rows;
+    const std::int64_t serial = epoch * rows_of(set) + (shuffled - first_row(set));
+    const Rows& rows = *sets()[set].rows;
     const auto pass = static_cast<std::uint64_t>(serial / rows.count());
     const std::uint64_t row =
         permute(static_cast<std::uint64_t>(serial % rows.count()),
@@ -111,72 +123,32 @@ class TrainBatches : public BatchSource {
     rows.read(static_cast<std::int64_t>(row), pass, out);
   }
 
-  std::vector<RowSet> sets_;
-  BatchShape shape_;
   std::uint64_t seed_;
-  const std::vector<std::int32_t>& token_bytes_;
-  std::vector<std::int64_t> row_end_;  // of each set in the rows of an epoch
-  std::int64_t tokens_ = 0;
 };
 
-class EvalBatches : public BatchSource {
+class EvalBatches final : public SetBatches {
  public:
-  EvalBatches(std::vector<RowSet> sets, const BatchShape& shape,
-              const std::vector<std::int32_t>& token_bytes)
-      : sets_(std::move(sets)), shape_(shape), token_bytes_(token_bytes) {
-    for (const RowSet& set : sets_) {
-      row_end_.push_back((row_end_.empty() ? 0 : row_end_.back()) + set.rows->count());
-      tokens_ += set.rows->targets();
-    }
-  }
-
-  std::int64_t batches_per_epoch() const override {
-    return (row_end_.back() + shape_.rows - 1) / shape_.rows;
-  }
-  std::int64_t tokens_per_epoch() const override { return tokens_; }
-
-  void read(std::int64_t index, Batch& batch) const override {
-    check_unchanged(sets_);
-    const std::int64_t first = index % batches_per_epoch() * shape_.rows;
-    const std::int64_t rows = std::min(shape_.rows, row_end_.back() - first);
-    reset(batch, rows, shape_.length);
-    batch.segmented = any_segmented(sets_);
-    for (std::int64_t b = 0; b < rows; ++b) {
-      const auto set = static_cast<std::size_t>(
-          std::upper_bound(row_end_.begin(), row_end_.end(), first + b) - row_end_.begin());
-      const std::int64_t begin = set == 0 ? 0 : row_end_[set - 1];
-      sets_[set].rows->read(first + b - begin, 0, row_of(batch, b));
-    }
-    count_targets(batch, token_bytes_);
+  EvalBatches(std::vector<RowSet> row_sets, std::int64_t length)
+      : SetBatches(std::move(row_sets), length) {
+    for (const RowSet& set : sets()) add_set(set.rows->count(), set.rows->targets());
   }
 
  private:
-  std::vector<RowSet> sets_;
-  BatchShape shape_;
-  const std::vector<std::int32_t>& token_bytes_;
-  std::vector<std::int64_t> row_end_;
-  std::int64_t tokens_ = 0;
+  void read_row(std::int64_t row, std::int64_t, const Row& out) const override {
+    const std::size_t set = set_of(row);
+    sets()[set].rows->read(row - first_row(set), 0, out);
+  }
 };
 
 }  // namespace
 
-std::vector<std::int32_t> token_bytes(const text::Tokenizer& tokenizer) {
-  std::vector<std::int32_t> bytes(static_cast<std::size_t>(tokenizer.vocab_size()));
-  for (std::size_t id = 0; id < bytes.size(); ++id) {
-    bytes[id] = static_cast<std::int32_t>(tokenizer.bytes(static_cast<text::TokenId>(id)).size());
-  }
-  return bytes;
+std::unique_ptr<BatchSource> train_batches(std::vector<RowSet> sets, std::int64_t length,
+                                           std::uint64_t seed) {
+  return std::make_unique<TrainBatches>(std::move(sets), length, seed);
 }
 
-std::unique_ptr<BatchSource> train_batches(std::vector<RowSet> sets, const BatchShape& shape,
-                                           std::uint64_t seed,
-                                           const std::vector<std::int32_t>& token_bytes) {
-  return std::make_unique<TrainBatches>(std::move(sets), shape, seed, token_bytes);
-}
-
-std::unique_ptr<BatchSource> eval_batches(std::vector<RowSet> sets, const BatchShape& shape,
-                                          const std::vector<std::int32_t>& token_bytes) {
-  return std::make_unique<EvalBatches>(std::move(sets), shape, token_bytes);
+std::unique_ptr<BatchSource> eval_batches(std::vector<RowSet> sets, std::int64_t length) {
+  return std::make_unique<EvalBatches>(std::move(sets), length);
 }
 
 }  // namespace llmops::data

@@ -34,15 +34,14 @@ class Dataset {
   virtual const std::vector<SourceCount>& eval_counts() const = 0;
   virtual std::string digest() const = 0;  // of the token streams of all splits
   virtual bool has_eval() const = 0;
-  // Micro batches of the training split for this rank, in the order of (seed, epoch, index).
-  virtual std::unique_ptr<BatchSource> train_batches(std::int64_t micro_batch_size, int rank,
-                                                     int world_size) const = 0;
+  // Rows of the training split, in an order that is a function of (seed, epoch).
+  virtual std::unique_ptr<BatchSource> train_batches() const = 0;
   // Non-overlapping windows of max_seq_length, the tail scored, every token once; in file order.
-  virtual std::unique_ptr<BatchSource> eval_batches(std::int64_t batch_size) const = 0;
+  virtual std::unique_ptr<BatchSource> eval_batches() const = 0;
   // For standard errors: the document of each scored row's tokens is found by these bounds, in
   // tokens of the eval stream.
   virtual const std::vector<std::int64_t>& eval_document_starts() const = 0;
-  // The eval-stream position of the first target of row r of the eval batches.
+  // The eval-stream position of the first target of row r of the eval split.
   virtual std::int64_t eval_row_start(std::int64_t row) const = 0;
 };
 

@@ -109,12 +109,12 @@ double tokens_of(const Sample& sample, const recipe::Tokenizer& settings,
 std::optional<DataEstimate> exact_size(const recipe::Recipe& recipe) {
   const auto dataset = prepare_cached(recipe);
   if (!dataset) return std::nullopt;
-  const auto train = dataset->train_batches(1, 0, 1);
+  const auto train = dataset->train_batches();
   DataEstimate result;
   result.exact = true;
   result.train_tokens = train->tokens_per_epoch();
-  result.train_windows = train->batches_per_epoch();
-  if (dataset->has_eval()) result.eval_tokens = dataset->eval_batches(1)->tokens_per_epoch();
+  result.train_windows = train->rows_per_epoch();
+  if (dataset->has_eval()) result.eval_tokens = dataset->eval_batches()->tokens_per_epoch();
   result.vocab_size = dataset->tokenizer().vocab_size();
   return result;
 }

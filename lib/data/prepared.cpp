@@ -20,10 +20,7 @@ PreparedDataset::PreparedDataset(std::shared_ptr<const text::Tokenizer> tokenize
                                  std::vector<std::unique_ptr<TokenCache>> caches,
                                  std::vector<Part> train, std::vector<Part> eval,
                                  const RowSettings& settings)
-    : tokenizer_(std::move(tokenizer)),
-      caches_(std::move(caches)),
-      settings_(settings),
-      token_bytes_(token_bytes(*tokenizer_)) {
+    : tokenizer_(std::move(tokenizer)), caches_(std::move(caches)), settings_(settings) {
   for (Part& part : train) add_train(part);
   for (Part& part : eval) add_eval(part);
 }
@@ -68,16 +65,14 @@ std::string PreparedDataset::digest() const {
   return sha256(all);
 }
 
-std::unique_ptr<BatchSource> PreparedDataset::train_batches(std::int64_t micro_batch_size, int rank,
-                                                            int world_size) const {
+std::unique_ptr<BatchSource> PreparedDataset::train_batches() const {
   LLMOPS_CHECK(!train_sets_.empty(), "an eval set has no training batches");
-  return data::train_batches(train_sets_, {micro_batch_size, settings_.length, rank, world_size},
-                             settings_.seed, token_bytes_);
+  return data::train_batches(train_sets_, settings_.length, settings_.seed);
 }
 
-std::unique_ptr<BatchSource> PreparedDataset::eval_batches(std::int64_t batch_size) const {
+std::unique_ptr<BatchSource> PreparedDataset::eval_batches() const {
   LLMOPS_CHECK(!eval_sets_.empty(), "there is no eval set");
-  return data::eval_batches(eval_sets_, {batch_size, settings_.length, 0, 1}, token_bytes_);
+  return data::eval_batches(eval_sets_, settings_.length);
 }
 
 std::int64_t PreparedDataset::eval_row_start(std::int64_t row) const {

@@ -39,9 +39,8 @@ class PreparedDataset : public Dataset {
   const std::vector<SourceCount>& eval_counts() const override { return eval_counts_; }
   std::string digest() const override;
   bool has_eval() const override { return !eval_sets_.empty(); }
-  std::unique_ptr<BatchSource> train_batches(std::int64_t micro_batch_size, int rank,
-                                             int world_size) const override;
-  std::unique_ptr<BatchSource> eval_batches(std::int64_t batch_size) const override;
+  std::unique_ptr<BatchSource> train_batches() const override;
+  std::unique_ptr<BatchSource> eval_batches() const override;
   const std::vector<std::int64_t>& eval_document_starts() const override { return eval_starts_; }
   std::int64_t eval_row_start(std::int64_t row) const override;
 
@@ -52,7 +51,6 @@ class PreparedDataset : public Dataset {
   std::shared_ptr<const text::Tokenizer> tokenizer_;
   std::vector<std::unique_ptr<TokenCache>> caches_;
   RowSettings settings_;
-  std::vector<std::int32_t> token_bytes_;
   std::vector<std::unique_ptr<Rows>> rows_;
   std::vector<RowSet> train_sets_, eval_sets_;
   std::vector<SourceCount> train_counts_, eval_counts_;

@@ -18,6 +18,10 @@
 
 namespace llmops::engine {
 
+// kNotFinite: the loss or its gradient is not finite, and the update was skipped. kNoTargets: no
+// token of the step has a loss, and there was nothing to update with.
+enum class StepOutcome { kUpdated, kNotFinite, kNoTargets };
+
 // What one optimizer step did. Values are final: the step has completed.
 struct StepReport {
   std::int64_t step = 0, total_steps = 0;
@@ -26,7 +30,7 @@ struct StepReport {
   double epoch = 0;
   double loss = 0, loss_zscore = 0;  // nats per token
   double grad_norm = 0, learning_rate = 0;
-  bool skipped = false;                   // non-finite: the update was not applied
+  StepOutcome outcome = StepOutcome::kUpdated;
   double seconds = 0;                     // of this step
   double tokens_per_second = 0, mfu = 0;  // over the recent steps
   double eta_seconds = 0;
@@ -56,7 +60,8 @@ class TrainHost {
   virtual EvalVerdict evaluate(Model& model, std::int64_t step, std::string_view prefix) = 0;
   // The run goes on from an earlier step: later points no longer count.
   virtual void rolled_back(std::int64_t step) = 0;
-  virtual bool stop_requested() = 0;     // a signal asked to save and leave
+  // A signal asked to save and leave. Safe from any thread: asked within a step, too.
+  virtual bool stop_requested() = 0;
   virtual bool take_save_request() = 0;  // true once per SIGUSR1
 };
 

@@ -111,15 +111,16 @@ LossReport evaluate_loss(
     std::optional<std::int64_t> max_batches,
     const std::function<bool(std::int64_t done, std::int64_t total)>& progress) {
   const double start = monotonic_seconds();
-  const auto batches = dataset.eval_batches(batch_size);
-  const std::int64_t all = batches->batches_per_epoch();
+  const auto rows = dataset.eval_batches();
+  const std::int64_t all = (rows->rows_per_epoch() + batch_size - 1) / batch_size;
   const std::int64_t total = max_batches ? std::min(*max_batches, all) : all;
   Totals totals(dataset);
   data::Batch batch;
   std::vector<float> losses;
   bool stopped = false;
   for (std::int64_t i = 0; i < total && !stopped; ++i) {
-    batches->read(i, batch);
+    const std::int64_t first = i * batch_size;
+    rows->read(first, std::min(batch_size, rows->rows_per_epoch() - first), batch);
     fault_point("eval.batch");
     losses.resize(batch.targets.size());
     model.score(batch, losses);

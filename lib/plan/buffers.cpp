@@ -78,6 +78,9 @@ class BufferList {
     add("dqkv", Buffer::kActivation, {N_, c_.qkv_size()});
     add("dmlp_pre", Buffer::kActivation, {N_, up_size()});
     add("dmlp_act", Buffer::kActivation, {N_, c_.intermediate_size});
+    if (s_.lookup_rows == 0) return;
+    add("slots", Buffer::kInt32, {N_});
+    add("lookup", Buffer::kFloat, {s_.lookup_rows, C});
   }
 
   // The gradient of the logits replaces them in place.
@@ -110,19 +113,20 @@ std::int64_t bytes_of(const Buffer& buffer, Precision precision) {
   return (bytes + kBufferAlignment - 1) / kBufferAlignment * kBufferAlignment;
 }
 
-std::vector<Buffer> activation_buffers(const arch::TransformerConfig& config, const Plan& plan,
-                                       std::int64_t rows) {
+std::vector<Buffer> activation_buffers(const arch::TransformerConfig& config, const Plan& plan) {
   ActivationShape shape;
-  shape.rows = rows;
+  shape.rows = plan.shard_rows;
   shape.length = plan.length;
   shape.loss_chunk_rows = plan.loss_chunk_rows;
   shape.precision = plan.precision;
   shape.recompute = plan.recompute;
+  // A tied embedding has gradients from the head and from lookups. In one buffer, the order of its
+  // sums would depend on how many sequences a pass has.
+  const std::int64_t rows_per_step = (plan.global_batch + plan.shards - 1) / plan.shards;
+  if (config.tied) {
+    shape.lookup_rows = std::min(config.vocab_size, rows_per_step * plan.length);
+  }
   return activation_buffers(config, shape);
-}
-
-std::int64_t shard_first_row(const Plan& plan, int shard) {
-  return plan.micro_batch * shard / plan.shards;
 }
 
 }  // namespace llmops::plan

@@ -26,17 +26,15 @@ struct Buffer {
 struct ActivationShape {
   std::int64_t rows = 0, length = 0;  // B sequences of T tokens
   std::int64_t loss_chunk_rows = 0;
+  std::int64_t lookup_rows = 0;  // tokens whose embeddings' gradients are kept apart
   Precision precision = Precision::kFp32;
   Recompute recompute = Recompute::kOff;
   bool training = true;  // false: one block's set and no gradients
 };
 std::vector<Buffer> activation_buffers(const arch::TransformerConfig& config,
                                        const ActivationShape& shape);
-// Of a shard of `rows` sequences of the plan's micro batch.
-std::vector<Buffer> activation_buffers(const arch::TransformerConfig& config, const Plan& plan,
-                                       std::int64_t rows);
-// Shard i computes the sequences [shard_first_row(i), shard_first_row(i + 1)) of a micro batch.
-std::int64_t shard_first_row(const Plan& plan, int shard);
+// Of one shard of the plan.
+std::vector<Buffer> activation_buffers(const arch::TransformerConfig& config, const Plan& plan);
 
 // Every buffer starts on a line of this many bytes.
 constexpr std::int64_t kBufferAlignment = 64;

@@ -59,7 +59,7 @@ class Remedy {
   // The largest divisor of the global batch below the micro batch that fits.
   std::optional<std::string> smaller_batch(recipe::Recipe changed, std::string settings) {
     const std::int64_t now = changed.train.micro_batch_size;
-    const std::int64_t global = now * recipe::accumulation_steps(changed.train);
+    const std::int64_t global = recipe::global_batch_size(changed.train);
     if (!settings.empty()) settings += ' ';
     for (std::int64_t micro = now - 1; micro >= 1; --micro) {
       if (global % micro != 0) continue;

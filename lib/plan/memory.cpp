@@ -37,7 +37,8 @@ std::int64_t evaluation_bytes(const recipe::Recipe& recipe, const arch::Transfor
                               const Plan& plan) {
   if (!evaluates(recipe)) return 0;
   ActivationShape shape;
-  const std::int64_t rows = recipe.eval.batch_size > 0 ? recipe.eval.batch_size : plan.micro_batch;
+  const std::int64_t rows =
+      recipe.eval.batch_size > 0 ? recipe.eval.batch_size : recipe.train.micro_batch_size;
   shape.rows = std::min(rows, std::max<std::int64_t>(1, kMaxTokens / plan.length));
   shape.length = plan.length;
   shape.loss_chunk_rows = kEvalChunkRows;
@@ -55,24 +56,16 @@ bool evaluates(const recipe::Recipe& recipe) {
 void plan_memory(const recipe::Recipe& recipe, const arch::TransformerConfig& config, Plan& plan) {
   const std::int64_t size = arch::parameter_layout(config).size;
   const bool mixed = plan.precision == Precision::kBf16Mixed;
-  BufferBytes all;
-  for (int shard = 0; shard < plan.shards; ++shard) {
-    const std::int64_t rows = shard_first_row(plan, shard + 1) - shard_first_row(plan, shard);
-    const BufferBytes one =
-        sum(activation_buffers(config, plan, rows), config.layers, plan.precision);
-    all.activations += one.activations;
-    all.loss += one.loss;
-    all.batch += one.batch;
-  }
+  const BufferBytes shard = sum(activation_buffers(config, plan), config.layers, plan.precision);
   plan.memory = {
       {"weights", size * kFloatBytes},
       {"bf16 weights", mixed ? size * kBf16Bytes : 0},
       {"gradients", size * kFloatBytes * plan.shards},
       {"optimizer", 2 * size * kFloatBytes},
       {"average", recipe.train.ema_decay > 0 ? size * kFloatBytes : 0},
-      {"activations", all.activations},
-      {"loss layer", all.loss},
-      {"batch", all.batch},
+      {"activations", shard.activations * plan.shards},
+      {"loss layer", shard.loss * plan.shards},
+      {"batch", shard.batch * plan.shards},
       {"evaluation", evaluation_bytes(recipe, config, plan)},
   };
   std::erase_if(plan.memory, [](const MemoryItem& item) { return item.bytes == 0; });

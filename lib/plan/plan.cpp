@@ -1,5 +1,6 @@
 #include "plan/plan.h"
 
+#include <algorithm>
 #include <array>
 
 #include "base/error.h"
@@ -41,17 +42,16 @@ std::string_view name_of(Threading threading) {
 }
 
 void plan_shape(const recipe::Recipe& recipe, const arch::TransformerConfig& config, Plan& plan) {
-  plan.micro_batch = recipe.train.micro_batch_size;
+  const std::int64_t micro_batch = recipe.train.micro_batch_size;
   plan.length = recipe.data.max_seq_length;
-  if (plan.micro_batch < 1 || plan.micro_batch > kMaxTokens || plan.length < 1 ||
-      plan.length > kMaxTokens || plan.micro_batch * plan.length > kMaxTokens) {
+  if (micro_batch < 1 || micro_batch > kMaxTokens || plan.length < 1 || plan.length > kMaxTokens ||
+      micro_batch * plan.length > kMaxTokens) {
     throw usage_error("train.micro_batch_size {} x data.max_seq_length {} must be 1 to {} tokens",
-                      plan.micro_batch, plan.length, kMaxTokens);
+                      micro_batch, plan.length, kMaxTokens);
   }
-  plan.accumulation = recipe::accumulation_steps(recipe.train);
-  if (__builtin_mul_overflow(plan.micro_batch * plan.length, plan.accumulation,
-                             &plan.tokens_per_step)) {
-    throw usage_error("{} micro batches per step are too many", plan.accumulation);
+  plan.global_batch = recipe::global_batch_size(recipe.train);
+  if (__builtin_mul_overflow(plan.global_batch, plan.length, &plan.tokens_per_step)) {
+    throw usage_error("{} sequences per step are too many", plan.global_batch);
   }
   for (const auto& entry : kRecomputes) {
     if (entry.name == recipe.train.gradient_checkpointing) plan.recompute = entry.value;
@@ -61,17 +61,22 @@ void plan_shape(const recipe::Recipe& recipe, const arch::TransformerConfig& con
 }
 
 Plan make_plan(const recipe::Recipe& recipe, const arch::TransformerConfig& config,
-               std::int64_t batches_per_epoch, std::int64_t tokens_per_epoch,
-               const Machine& machine) {
+               std::int64_t rows_per_epoch, std::int64_t tokens_per_epoch, const Machine& machine) {
   arch::check(config);
   Plan plan;
   plan_shape(recipe, config, plan);
   plan_precision(recipe, machine, plan);
   plan_threading(recipe, config, machine, plan);
-  plan_horizon(recipe, batches_per_epoch, tokens_per_epoch, plan);
+  plan_horizon(recipe, rows_per_epoch, tokens_per_epoch, plan);
   plan_memory(recipe, config, plan);
   plan_disk(recipe, config, plan);
   return plan;
+}
+
+RowRange rows_of_pass(const Plan& plan, std::int64_t rows, int shard, std::int64_t pass) {
+  const std::int64_t begin = rows * shard / plan.shards, end = rows * (shard + 1) / plan.shards;
+  const std::int64_t first = std::min(end, begin + pass * plan.shard_rows);
+  return {first, std::min(end - first, plan.shard_rows)};
 }
 
 std::int64_t Plan::memory_bytes() const {
@@ -89,10 +94,12 @@ Json Plan::to_json() const {
       .set("threading", name_of(threading))
       .set("threads", threads)
       .set("shards", shards)
-      .set("micro_batch_size", micro_batch)
+      .set("global_batch_size", global_batch)
       .set("length", length)
-      .set("gradient_accumulation_steps", accumulation)
+      .set("shard_rows", shard_rows)
+      .set("passes_per_step", accumulation)
       .set("loss_chunk_rows", loss_chunk_rows)
+      .set("total_rows", total_rows)
       .set("total_steps", total_steps)
       .set("warmup_steps", warmup_steps)
       .set("tokens_per_step", tokens_per_step)

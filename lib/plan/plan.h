@@ -37,9 +37,14 @@ struct Plan {
   Recompute recompute = Recompute::kOff;
   Threading threading = Threading::kOps;
   int threads = 1;
-  int shards = 1;  // kRows: parts of a micro batch computed side by side
-  std::int64_t micro_batch = 0, length = 0, accumulation = 1;
+  int shards = 1;                    // kRows: parts of the global batch computed side by side
+  std::int64_t global_batch = 0;     // sequences of an optimizer step
+  std::int64_t length = 0;           // tokens of a sequence
+  std::int64_t shard_rows = 0;       // sequences that a shard computes at one time
+  std::int64_t accumulation = 1;     // such passes per step
   std::int64_t loss_chunk_rows = 0;  // rows of logits that exist at one time
+  // Sequences of the whole run; the last step takes what remains. 0: total_steps full ones.
+  std::int64_t total_rows = 0;
   std::int64_t total_steps = 0, warmup_steps = 0;
   std::int64_t tokens_per_step = 0;
   std::int64_t parameters = 0;
@@ -58,11 +63,20 @@ struct Machine {
   std::int64_t available_memory = 0, free_disk = 0;
 };
 
-// Batches (of micro_batch_size rows) and supervised tokens of an epoch as the data has them. The
-// recipe is validated. Throws Error(kUsage) for a horizon or a micro batch beyond all bounds.
+// Rows (sequences) and supervised tokens of an epoch as the data has them. The recipe is validated.
+// Throws Error(kUsage) for a horizon or a micro batch beyond all bounds, and for a schedule that is
+// longer than the run.
 Plan make_plan(const recipe::Recipe& recipe, const arch::TransformerConfig& config,
-               std::int64_t batches_per_epoch, std::int64_t tokens_per_epoch,
-               const Machine& machine);
+               std::int64_t rows_per_epoch, std::int64_t tokens_per_epoch, const Machine& machine);
+
+// Rows [first, first + count) of a global batch.
+struct RowRange {
+  std::int64_t first = 0, count = 0;
+};
+// The rows that a shard computes in one pass of a step of `rows` sequences. Each shard owns one
+// contiguous range and takes plan.shard_rows of it at a time, in order: so the sums of its
+// gradients do not depend on how many it takes.
+RowRange rows_of_pass(const Plan& plan, std::int64_t rows, int shard, std::int64_t pass);
 
 // Throws Error(kOutOfMemory) with the estimate and the smallest change that fits when the plan
 // does not fit into the machine. Available memory of 0 is unknown, and everything fits.

@@ -22,6 +22,10 @@ std::int64_t loss_chunk_rows(std::int64_t rows, std::int64_t vocab_size) {
   return std::min(rows, std::clamp(rows / kChunkShare, kMinChunkRows, kMaxChunkRows));
 }
 
+std::int64_t divide_up(std::int64_t a, std::int64_t b) {
+  return (a + b - 1) / b;
+}
+
 }  // namespace
 
 void plan_precision(const recipe::Recipe& recipe, const Machine& machine, Plan& plan) {
@@ -36,12 +40,15 @@ void plan_threading(const recipe::Recipe& recipe, const arch::TransformerConfig&
   constexpr std::int64_t kMaxThreads = 4096;
   const std::int64_t wanted = recipe.train.threads > 0 ? recipe.train.threads : machine.cores;
   plan.threads = static_cast<int>(std::clamp<std::int64_t>(wanted, 1, kMaxThreads));
+  // The micro batch must not decide: it may change within a run, and the sums would.
   const bool rows = recipe.train.device != "cuda" && plan.threads > 1 &&
-                    plan.parameters < kRowsParameters && plan.micro_batch >= plan.threads;
+                    plan.parameters < kRowsParameters && plan.global_batch >= plan.threads;
   plan.threading = rows ? Threading::kRows : Threading::kOps;
   plan.shards = rows ? plan.threads : 1;
-  const std::int64_t largest = (plan.micro_batch + plan.shards - 1) / plan.shards;
-  plan.loss_chunk_rows = loss_chunk_rows(largest * plan.length, config.vocab_size);
+  const std::int64_t micro_batch = std::min(recipe.train.micro_batch_size, plan.global_batch);
+  plan.shard_rows = divide_up(micro_batch, plan.shards);
+  plan.accumulation = divide_up(divide_up(plan.global_batch, plan.shards), plan.shard_rows);
+  plan.loss_chunk_rows = loss_chunk_rows(plan.shard_rows * plan.length, config.vocab_size);
 }
 
 }  // namespace llmops::plan

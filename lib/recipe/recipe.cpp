@@ -1,5 +1,7 @@
 #include "recipe/recipe.h"
 
+#include <fmt/format.h>
+
 namespace llmops::recipe {
 
 void Recipe::fields(config::Visitor& v) {
@@ -26,9 +28,24 @@ void Recipe::fields(config::Visitor& v) {
           config::any().operational());
 }
 
-std::int64_t accumulation_steps(const Train& train) {
-  if (train.global_batch_size) return *train.global_batch_size / train.micro_batch_size;
-  return train.gradient_accumulation_steps.value_or(1);
+std::int64_t global_batch_size(const Train& train) {
+  return train.global_batch_size.value_or(train.micro_batch_size *
+                                          train.gradient_accumulation_steps.value_or(1));
+}
+
+std::optional<std::string> schedule_problem(const LrScheduler& scheduler,
+                                            std::int64_t total_steps) {
+  const std::int64_t warmup = scheduler.warmup_steps.value_or(0);
+  if (warmup > total_steps) {
+    return fmt::format("a warmup of {} steps is longer than the run of {}", warmup, total_steps);
+  }
+  const double total = static_cast<double>(total_steps);
+  if (scheduler.name == "wsd" &&
+      static_cast<double>(warmup) + scheduler.decay_ratio * total > total) {
+    return fmt::format("a warmup of {} steps and a decay over {} of the {} steps overlap", warmup,
+                       scheduler.decay_ratio, total_steps);
+  }
+  return std::nullopt;
 }
 
 }  // namespace llmops::recipe

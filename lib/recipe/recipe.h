@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,8 +32,12 @@ struct Recipe {
   void fields(config::Visitor& v);
 };
 
-// Micro batches per optimizer step, from global_batch_size or gradient_accumulation_steps.
-std::int64_t accumulation_steps(const Train& train);
+// Sequences per optimizer step: global_batch_size, or micro_batch_size times
+// gradient_accumulation_steps.
+std::int64_t global_batch_size(const Train& train);
+
+// Why the schedule is longer than a run of `total_steps`; nothing when it fits.
+std::optional<std::string> schedule_problem(const LrScheduler& scheduler, std::int64_t total_steps);
 
 // The transformer that the recipe describes, for a tokenizer of this size (padding of the
 // vocabulary is never added). Calls arch::check.

@@ -105,13 +105,15 @@ void Data::fields(config::Visitor& v) {
 }
 
 void Train::fields(config::Visitor& v) {
-  v.field("micro_batch_size", micro_batch_size, "Sequences per forward pass.",
-          between(1, kMostBatch));
+  v.field("micro_batch_size", micro_batch_size,
+          "Sequences per forward pass; changes memory and speed, not the result.",
+          between(1, kMostBatch).operational());
   v.field("global_batch_size", global_batch_size,
           "Sequences per optimizer step; or give gradient_accumulation_steps.",
           between(1, kMostBatch * 1024));
   v.field("gradient_accumulation_steps", gradient_accumulation_steps,
-          "Micro batches per optimizer step.", between(1, kMostBatch));
+          "Micro batches per optimizer step, in place of global_batch_size.",
+          between(1, kMostBatch).operational());
   v.field("max_steps", max_steps, "End after so many optimizer steps.",
           between(1, kMostSteps).horizon());
   v.field("epochs", epochs, "End after so many passes over the data.",

@@ -122,6 +122,10 @@ class Checker {
             "give either warmup_steps or warmup_ratio, not both");
     require(schedule.name != "wsd" || schedule.warmup_ratio.value_or(0) + schedule.decay_ratio <= 1,
             "lr_scheduler.decay_ratio", "warmup_ratio and decay_ratio are together above 1");
+    if (r_.train.max_steps) {
+      const auto problem = schedule_problem(schedule, *r_.train.max_steps);
+      require(!problem, "lr_scheduler", "{}", problem.value_or(""));
+    }
     require(r_.optimizer.betas.size() == 2, "optimizer.betas", "expected two numbers, found {}",
             r_.optimizer.betas.size());
   }

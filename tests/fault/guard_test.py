@@ -38,7 +38,7 @@ class GuardTest(program.ProgramTest):
         self.assertEqual(len(self.events("rollback")), 1)
         state = self.state()
         self.assertEqual((state["step"], state["rollbacks"]), (8, 1))
-        self.assertEqual(state["micro_batches"], 7 + 4)
+        self.assertEqual(state["rows"], 2 * (7 + 4))
         self.assertEqual(self.show()["status"], "finished")
 
     def test_a_rollback_without_a_checkpoint_begins_anew_behind_the_bad_data(self):
@@ -46,7 +46,7 @@ class GuardTest(program.ProgramTest):
         self.check(self.train("checkpoint.save_steps=0", fault=faults), 0,
                    "rolled back from step 3 to step 0")
         state = self.state()
-        self.assertEqual((state["step"], state["rollbacks"], state["micro_batches"]), (8, 1, 11))
+        self.assertEqual((state["step"], state["rollbacks"], state["rows"]), (8, 1, 22))
 
     def test_when_rolling_back_does_not_help_the_run_ends_as_diverged(self):
         result = self.check(self.train("train.max_steps=20", fault="train.step:5+:nan"), 7, "diverged at step")

@@ -67,8 +67,7 @@ Head plan_head(std::int64_t rows, std::int64_t width, std::int64_t vocabulary) {
   machine.cores = available_cores();
   machine.available_memory = machine.free_disk = std::int64_t{1} << 40;
   head.plan = plan::make_plan(recipe, head.config, 1, rows, machine);
-  for (plan::Buffer& buffer :
-       plan::activation_buffers(head.config, head.plan, recipe.train.micro_batch_size)) {
+  for (plan::Buffer& buffer : plan::activation_buffers(head.config, head.plan)) {
     if (is_of_the_loss(buffer)) head.buffers.push_back(std::move(buffer));
   }
   return head;
@@ -82,7 +81,7 @@ void run(const Head& head, std::int64_t sequences, const at::Tensor& weight, at:
   tensor::ModelTensors weights, gradients;
   weights.head = weight;
   gradients.head = gradient;
-  tensor::head_loss(tensor::cpu_kernels(), weights, activations, 1.0f, &gradients);
+  tensor::head_loss(tensor::cpu_kernels(), weights, activations, 1.0f, &gradients, {});
 }
 
 }  // namespace

@@ -95,10 +95,10 @@ void LanguageModel::score(const data::Batch& batch, std::span<float> losses) {
   for (std::int32_t id : batch.inputs) check_id(id);
   for (std::int32_t id : batch.targets) check_id(std::max(id, 0));
   Activations& act = buffers_for(batch.rows, batch.length);
-  act.set_batch(batch, 0);
+  act.set_batch(batch);
   const Kernels& kernels = kernels_for(weights_.token_embedding.device());
   forward(kernels, config_, weights_, act, {});
-  head_loss(kernels, weights_, act, 0, nullptr);
+  head_loss(kernels, weights_, act, 0, nullptr, {});
   const Tensor host = act.losses.cpu();
   const float* data = host.data_ptr<float>();
   std::copy(data, data + losses.size(), losses.begin());
@@ -118,7 +118,7 @@ std::vector<float> LanguageModel::logits(std::span<const std::int32_t> ids) {
     batch.positions.push_back(static_cast<std::int32_t>(i));
   }
   Activations& act = buffers_for(1, batch.length);
-  act.set_batch(batch, 0);
+  act.set_batch(batch);
   const Kernels& kernels = kernels_for(weights_.token_embedding.device());
   forward(kernels, config_, weights_, act, {});
   std::vector<float> all;

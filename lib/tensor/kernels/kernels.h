@@ -21,13 +21,13 @@ namespace llmops::tensor {
 using at::Tensor;
 
 // Which random mask: a function of the seed, the step and the place (layer, site, row), never of
-// the order of calls. Row 0 of a shard is row `first_row` of the micro batch.
+// the order of calls or of how a step is cut into passes.
 struct DropoutKey {
   double p = 0;  // probability of dropping; kept values are scaled by 1 / (1 - p)
   std::uint64_t seed = 0;
-  std::uint64_t step = 0;  // counts micro batches
-  std::uint64_t site = 0;  // layer and place
-  std::int64_t first_row = 0;
+  std::uint64_t step = 0;
+  std::uint64_t site = 0;      // layer and place
+  std::int64_t first_row = 0;  // number of the first row of the tensor within the step
 };
 
 struct AttentionShape {
@@ -62,10 +62,11 @@ struct Kernels {
                    Tensor& mean, Tensor& rstd);
   // dsum += d norm(sum) / d sum applied to dy: dy act [N, C], sum as add_norm left it, dsum float
   // [N, C]; dweight, dbias (optional) float [C] +=. dsum_act (optional, act [N, C]) receives the
-  // final dsum in the activation type.
+  // final dsum in the activation type. On a CPU, sums over the rows are taken sequence by sequence
+  // (`length` rows each), so that two calls with a sequence each give the bits of one with both.
   void (*norm_backward)(arch::Norm kind, const Tensor& dy, const Tensor& sum, const Tensor& weight,
-                        const Tensor& mean, const Tensor& rstd, Tensor& dsum, Tensor& dweight,
-                        Tensor& dbias, Tensor& dsum_act);
+                        const Tensor& mean, const Tensor& rstd, std::int64_t length, Tensor& dsum,
+                        Tensor& dweight, Tensor& dbias, Tensor& dsum_act);
 
   // Rotates the q and k parts of qkv act [N, (H + 2K) D] in place, pairs (i, i + D/2) as in Hugging
   // Face's rotate_half: angle positions[n] * theta^(-2i/D), from tables cos, sin float [P, D/2].
@@ -84,7 +85,8 @@ struct Kernels {
                              const Tensor& segment_start, const Tensor& out, const Tensor& lse,
                              const Tensor& dout, Tensor& dqkv);
 
-  // y = x w^T + bias: x act [N, I], w act [O, I], bias float [O] optional, y act [N, O].
+  // y = x w^T + bias: x act [N, I], w act [O, I], bias float [O] optional, y act [N, O]. ATen's
+  // products, which processors with AMX run for bfloat16 too, round the bias to act first.
   void (*linear)(const Tensor& x, const Tensor& w, const Tensor& bias, Tensor& y);
   // The same, then out = activation(pre): pre act [N, F], or [N, 2F] when gated (gate columns, then
   // up columns; out = act(gate) * up); out act [N, F].

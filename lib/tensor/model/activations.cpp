@@ -87,6 +87,8 @@ Tensor Activations::*shared_member(const std::string& name) {
       {"dqkv", &Activations::dqkv},
       {"dmlp_pre", &Activations::dmlp_pre},
       {"dmlp_act", &Activations::dmlp_act},
+      {"lookup", &Activations::lookup},
+      {"slots", &Activations::slots},
       {"logits", &Activations::logits},
       {"losses", &Activations::losses},
       {"rope_cos", &Activations::rope_cos},
@@ -96,10 +98,11 @@ Tensor Activations::*shared_member(const std::string& name) {
   return found == members.end() ? nullptr : found->second;
 }
 
-void copy_ids(Tensor& to, const std::vector<std::int32_t>& from, std::int64_t first) {
-  const Tensor host = at::from_blob(const_cast<std::int32_t*>(from.data()) + first, to.sizes(),
+void copy_ids(Tensor& to, const std::vector<std::int32_t>& from) {
+  const std::int64_t size = std::ssize(from);
+  const Tensor host = at::from_blob(const_cast<std::int32_t*>(from.data()), {size},
                                     at::TensorOptions().dtype(at::kInt));
-  to.copy_(host);
+  to.view({-1}).narrow(0, 0, size).copy_(host);
 }
 
 }  // namespace
@@ -126,18 +129,52 @@ Activations::Activations(const arch::TransformerConfig& config,
       this->*shared = memory.take(buffer);
     }
   }
+  if (lookup.defined()) slot_of_id_.assign(static_cast<std::size_t>(config.vocab_size), -1);
   if (segments.defined()) segment_storage_ = segments.view({rows, length});
   if (rope_cos.defined()) fill_rope(rope_cos, rope_sin, config.rope_theta, config.head_dim);
 }
 
-void Activations::set_batch(const data::Batch& batch, std::int64_t first) {
-  LLMOPS_CHECK(batch.length == length && first + rows <= batch.rows);
-  const std::int64_t offset = first * length;
-  copy_ids(ids, batch.inputs, offset);
-  copy_ids(positions, batch.positions, offset);
-  copy_ids(targets, batch.targets, offset);
+void Activations::set_batch(const data::Batch& batch) {
+  LLMOPS_CHECK(batch.length == length && batch.rows <= rows);
+  if (batch.rows < rows) targets.fill_(data::kIgnore);
+  copy_ids(ids, batch.inputs);
+  copy_ids(positions, batch.positions);
+  copy_ids(targets, batch.targets);
   segments = batch.segmented ? segment_storage_ : Tensor();
-  if (batch.segmented) copy_ids(segments, batch.segment_start, offset);
+  if (batch.segmented) copy_ids(segments, batch.segment_start);
+  if (lookup.defined()) assign_slots(batch.inputs);
+}
+
+void Activations::assign_slots(const std::vector<std::int32_t>& inputs) {
+  std::vector<std::int32_t> of_inputs;
+  of_inputs.reserve(inputs.size());
+  for (const std::int32_t id : inputs) {
+    std::int32_t& slot = slot_of_id_.at(static_cast<std::size_t>(id));
+    if (slot < 0) {
+      slot = static_cast<std::int32_t>(slot_ids_.size());
+      slot_ids_.push_back(id);
+    }
+    of_inputs.push_back(slot);
+  }
+  LLMOPS_CHECK(std::ssize(slot_ids_) <= lookup.size(0));
+  copy_ids(slots, of_inputs);
+}
+
+void Activations::add_lookups(Tensor& gradient) {
+  if (!lookup.defined() || slot_ids_.empty()) return;
+  const std::int64_t count = std::ssize(slot_ids_);
+  const Tensor touched =
+      at::from_blob(slot_ids_.data(), {count}, at::TensorOptions().dtype(at::kInt));
+  // Every id once, so that the order of the sums is that of the lookups.
+  gradient.index_add_(0, touched.to(gradient.device()), lookup.narrow(0, 0, count));
+  discard_lookups();
+}
+
+void Activations::discard_lookups() {
+  if (!lookup.defined()) return;
+  lookup.zero_();
+  for (const std::int32_t id : slot_ids_) slot_of_id_[static_cast<std::size_t>(id)] = -1;
+  slot_ids_.clear();
 }
 
 void fill_rope(Tensor& cos, Tensor& sin, double theta, std::int64_t head_dim) {

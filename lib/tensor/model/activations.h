@@ -24,7 +24,7 @@ struct LayerActivations {
   Tensor mlp_pre, mlp_act;  // [N, F or 2F], [N, F]
 };
 
-// All buffers of one shard of a micro batch: `rows` sequences of `length` tokens, allocated once
+// All buffers of one shard: up to `rows` sequences of `length` tokens at a time, allocated once
 // from the plan's list, in one piece.
 struct Activations {
   std::int64_t rows = 0, length = 0;
@@ -34,6 +34,9 @@ struct Activations {
   Tensor x_final, norm_final, mean_final, rstd_final;
   Tensor delta;  // [N, C], what a branch adds to the residual stream
   Tensor dresidual, dresidual_act, dnorm, dattention, dqkv, dmlp_pre, dmlp_act;
+  // Of a tied embedding: gradients of lookups, [distinct tokens of a step, C], and each token's row
+  // there, int32 [N]. Undefined: they are added to the embedding's gradient at once.
+  Tensor lookup, slots;
   Tensor logits;  // [chunk rows, V]
   Tensor losses;  // float [N]
   Tensor rope_cos, rope_sin;
@@ -42,11 +45,19 @@ struct Activations {
               std::int64_t rows, std::int64_t length, const at::Device& device,
               plan::Precision precision);
 
-  // Copies rows [first, first + rows) of the batch to the device.
-  void set_batch(const data::Batch& batch, std::int64_t first);
+  // Copies the batch to the device. It may have fewer rows than there is space for: the rest has no
+  // targets then, and what it computes adds zeros to gradients.
+  void set_batch(const data::Batch& batch);
+  // Adds the lookups of all batches since the last call to the embedding's gradient [V, C].
+  void add_lookups(Tensor& gradient);
+  void discard_lookups();
 
  private:
+  void assign_slots(const std::vector<std::int32_t>& inputs);
+
   Tensor segment_storage_;
+  std::vector<std::int32_t> slot_of_id_;  // -1: none yet
+  std::vector<std::int32_t> slot_ids_;    // by slot
 };
 
 // Angles position * theta^(-2i/D) for all positions: cos and sin, float [positions, D/2].

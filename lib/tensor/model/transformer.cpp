@@ -18,17 +18,17 @@ struct Pass {
   const arch::TransformerConfig& config;
   const ModelTensors& weights;
   Activations& act;
-  const DropoutPlace& place;
+  const PassContext& context;
 
-  // Rows of a mask are numbered within the micro batch, so that shards draw the same masks.
+  // Rows of a mask are numbered within the step, so that any cut of it draws the same masks.
   DropoutKey key(std::size_t layer, Site site) const {
     const std::int64_t rows_per_sequence =
         site == kAttention ? config.heads * act.length : act.length;
-    return {place.p, place.seed, place.micro_batch, 3 * std::uint64_t{layer} + site,
-            place.first_row * rows_per_sequence};
+    return {context.dropout, context.seed, context.step, 3 * std::uint64_t{layer} + site,
+            context.first_row * rows_per_sequence};
   }
   void drop(Tensor& x, std::size_t layer, Site site) const {
-    if (place.p > 0) kernels.dropout(x, key(layer, site));
+    if (context.dropout > 0) kernels.dropout(x, key(layer, site));
   }
   AttentionShape attention_shape(std::size_t layer) const {
     return {act.rows,
@@ -93,7 +93,7 @@ void Pass::mlp_branch(std::size_t layer) const {
 // branch's output was.
 const Tensor& Pass::branch_gradient(std::size_t layer, Site site) const {
   const Tensor& incoming = act.dresidual_act.defined() ? act.dresidual_act : act.dresidual;
-  if (place.p == 0) return incoming;
+  if (context.dropout == 0) return incoming;
   act.delta.copy_(incoming);
   kernels.dropout(act.delta, key(layer, site));
   return act.delta;
@@ -110,7 +110,7 @@ void Pass::mlp_backward(std::size_t layer, LayerTensors& g) const {
   kernels.linear_backward_weight(act.dmlp_pre, a.norm2, g.up_weight, g.up_bias);
   kernels.linear_backward_input(act.dmlp_pre, w.up_weight, act.dnorm);
   kernels.norm_backward(config.norm, act.dnorm, a.x_mid, w.norm2_weight, a.mean2, a.rstd2,
-                        act.dresidual, g.norm2_weight, g.norm2_bias, act.dresidual_act);
+                        act.length, act.dresidual, g.norm2_weight, g.norm2_bias, act.dresidual_act);
 }
 
 void Pass::attention_backward(std::size_t layer, LayerTensors& g) const {
@@ -128,19 +128,20 @@ void Pass::attention_backward(std::size_t layer, LayerTensors& g) const {
   kernels.linear_backward_weight(act.dqkv, a.norm1, g.qkv_weight, g.qkv_bias);
   kernels.linear_backward_input(act.dqkv, w.qkv_weight, act.dnorm);
   kernels.norm_backward(config.norm, act.dnorm, a.x_in, w.norm1_weight, a.mean1, a.rstd1,
-                        act.dresidual, g.norm1_weight, g.norm1_bias, act.dresidual_act);
+                        act.length, act.dresidual, g.norm1_weight, g.norm1_bias, act.dresidual_act);
 }
 
 }  // namespace
 
-void forward(const Kernels& kernels, const arch::TransformerConfig& config,
-             const ModelTensors& weights, Activations& act, const DropoutPlace& place) {
-  const Pass pass{kernels, config, weights, act, place};
+bool forward(const Kernels& kernels, const arch::TransformerConfig& config,
+             const ModelTensors& weights, Activations& act, const PassContext& context) {
+  const Pass pass{kernels, config, weights, act, context};
   Tensor& embedded = act.layers[0].x_in;
   kernels.embed(act.ids, act.positions, weights.token_embedding, weights.position_embedding,
                 embedded);
   pass.drop(embedded, 0, kEmbedding);
   for (std::size_t layer = 0; layer < act.layers.size(); ++layer) {
+    if (context.given_up()) return false;
     // Each norm also adds what the branch before it computed.
     if (layer == 0) {
       pass.norm1(0, embedded, {});
@@ -154,14 +155,19 @@ void forward(const Kernels& kernels, const arch::TransformerConfig& config,
   kernels.add_norm(config.norm, act.layers.back().x_mid, act.delta, weights.final_norm_weight,
                    weights.final_norm_bias, config.norm_eps, act.x_final, act.norm_final,
                    act.mean_final, act.rstd_final);
+  return true;
 }
 
-void head_loss(const Kernels& kernels, const ModelTensors& weights, Activations& act, float scale,
-               ModelTensors* gradients) {
-  const std::int64_t rows = act.norm_final.size(0), chunk = act.logits.size(0);
+bool head_loss(const Kernels& kernels, const ModelTensors& weights, Activations& act, float scale,
+               ModelTensors* gradients, const PassContext& context) {
+  const std::int64_t rows = act.norm_final.size(0), most = act.logits.size(0);
+  // Chunks of about equal size: a last one of a few rows would be summed by other kernels.
+  const std::int64_t chunks = (rows + most - 1) / most;
   Tensor no_bias;
-  for (std::int64_t begin = 0; begin < rows; begin += chunk) {
-    const std::int64_t count = std::min(chunk, rows - begin);
+  for (std::int64_t chunk = 0; chunk < chunks; ++chunk) {
+    if (context.given_up()) return false;
+    const std::int64_t begin = rows * chunk / chunks;
+    const std::int64_t count = rows * (chunk + 1) / chunks - begin;
     Tensor logits = act.logits.narrow(0, 0, count);
     const Tensor hidden = act.norm_final.narrow(0, begin, count);
     const Tensor targets = act.targets.narrow(0, begin, count);
@@ -176,17 +182,19 @@ void head_loss(const Kernels& kernels, const ModelTensors& weights, Activations&
     kernels.linear_backward_input(logits, weights.head, dhidden);
     kernels.linear_backward_weight(logits, hidden, gradients->head, no_bias);
   }
+  return true;
 }
 
-void backward(const Kernels& kernels, const arch::TransformerConfig& config, plan::Recompute mode,
-              const ModelTensors& weights, Activations& act, const DropoutPlace& place,
+bool backward(const Kernels& kernels, const arch::TransformerConfig& config, plan::Recompute mode,
+              const ModelTensors& weights, Activations& act, const PassContext& context,
               ModelTensors& gradients) {
-  const Pass pass{kernels, config, weights, act, place};
+  const Pass pass{kernels, config, weights, act, context};
   act.dresidual.zero_();
   kernels.norm_backward(config.norm, act.dnorm, act.x_final, weights.final_norm_weight,
-                        act.mean_final, act.rstd_final, act.dresidual, gradients.final_norm_weight,
-                        gradients.final_norm_bias, act.dresidual_act);
+                        act.mean_final, act.rstd_final, act.length, act.dresidual,
+                        gradients.final_norm_weight, gradients.final_norm_bias, act.dresidual_act);
   for (std::size_t layer = act.layers.size(); layer-- > 0;) {
+    if (context.given_up()) return false;
     LayerActivations& a = act.layers[layer];
     if (mode != plan::Recompute::kOff) pass.norm1(layer, a.x_in, {});
     if (mode == plan::Recompute::kFull) {
@@ -203,8 +211,10 @@ void backward(const Kernels& kernels, const arch::TransformerConfig& config, pla
     pass.attention_backward(layer, gradients.layers[layer]);
   }
   pass.drop(act.dresidual, 0, kEmbedding);
-  kernels.embed_backward(act.ids, act.positions, act.dresidual, gradients.token_embedding,
-                         gradients.position_embedding);
+  Tensor& looked_up = act.lookup.defined() ? act.lookup : gradients.token_embedding;
+  kernels.embed_backward(act.lookup.defined() ? act.slots : act.ids, act.positions, act.dresidual,
+                         looked_up, gradients.position_embedding);
+  return true;
 }
 
 }  // namespace llmops::tensor

@@ -42,16 +42,13 @@ LossGuard::Judgement LossGuard::judge(double loss, double grad_norm) {
   return {Verdict::kGood, score.value_or(0)};
 }
 
-Json LossGuard::state() const {
-  Json losses = Json::array();
-  for (double loss : window_) losses.push(loss);
-  return Json::object().set("window", losses).set("bad_in_a_row", bad_in_a_row_);
+checkpoint::GuardState LossGuard::state() const {
+  return {{window_.begin(), window_.end()}, bad_in_a_row_};
 }
 
-void LossGuard::restore(const Json& state) {
-  window_.clear();
-  for (const Json& loss : state.at("window").as_array()) window_.push_back(loss.as_double());
-  bad_in_a_row_ = state.at("bad_in_a_row").as_int();
+void LossGuard::restore(const checkpoint::GuardState& state) {
+  window_.assign(state.window.begin(), state.window.end());
+  bad_in_a_row_ = state.bad_in_a_row;
 }
 
 }  // namespace llmops::tensor

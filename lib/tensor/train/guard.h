@@ -4,7 +4,7 @@
 #include <deque>
 #include <optional>
 
-#include "base/json.h"
+#include "checkpoint/train_state.h"
 #include "recipe/sections.h"
 
 namespace llmops::tensor {
@@ -27,8 +27,8 @@ class LossGuard {
   bool in_trouble() const { return bad_in_a_row_ > 0; }
   void forget_trouble() { bad_in_a_row_ = 0; }
 
-  Json state() const;
-  void restore(const Json& state);
+  checkpoint::GuardState state() const;
+  void restore(const checkpoint::GuardState& state);
 
  private:
   std::optional<double> zscore(double loss) const;

@@ -14,7 +14,7 @@ double decay_factor(const std::string& shape, double floor, double progress) {
   if (shape == "cosine") {
     return floor + (1 - floor) * 0.5 * (1 + std::cos(std::numbers::pi * progress));
   }
-  return 1 - (1 - floor) * progress;  // linear, wsd
+  return floor + (1 - floor) * (1 - progress);  // linear, wsd
 }
 
 }  // namespace
@@ -25,9 +25,9 @@ double learning_rate(const recipe::Optimizer& optimizer, const recipe::LrSchedul
     return optimizer.learning_rate * static_cast<double>(step + 1) /
            static_cast<double>(warmup_steps + 1);
   }
-  const double end = static_cast<double>(total), rise = static_cast<double>(warmup_steps);
-  const double start =
-      scheduler.name == "wsd" ? std::max(rise, (1 - scheduler.decay_ratio) * end) : rise;
+  const double end = static_cast<double>(total - 1), rise = static_cast<double>(warmup_steps);
+  const double decay = scheduler.decay_ratio * static_cast<double>(total);
+  const double start = scheduler.name == "wsd" ? std::max(rise, end - decay) : rise;
   const double span = end > start ? end - start : 1;
   const double progress = std::clamp((static_cast<double>(step) - start) / span, 0.0, 1.0);
   return optimizer.learning_rate * decay_factor(scheduler.name, scheduler.min_lr_ratio, progress);

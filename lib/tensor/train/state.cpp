@@ -19,7 +19,6 @@ namespace {
 constexpr const char* kModelFile = "model.safetensors";
 constexpr const char* kAverageFile = "model.ema.safetensors";
 constexpr const char* kOptimizerFile = "state/optimizer.safetensors";
-constexpr const char* kTrainerFile = "state/trainer.json";
 
 weights::TensorSource flat_source(const std::string& name, const Tensor& tensor) {
   const Tensor host = tensor.cpu();
@@ -55,37 +54,6 @@ void check_finite(Weights& weights, const Kernels& kernels) {
 
 }  // namespace
 
-Json TrainState::to_json() const {
-  Json json = Json::object();
-  json.set("step", step).set("micro_batches", micro_batches).set("tokens", tokens);
-  json.set("last_eval_step", last_eval_step).set("last_sample_step", last_sample_step);
-  json.set("evals_without_gain", evals_without_gain).set("best_value", best_value);
-  json.set("rollbacks", rollbacks).set("seconds", seconds);
-  Json kept = Json::array();
-  for (const BestStep& entry : best) {
-    kept.push(Json::object().set("step", entry.step).set("value", entry.value));
-  }
-  return json.set("best", kept);
-}
-
-TrainState TrainState::from_json(const Json& json) {
-  TrainState state;
-  state.step = json.at("step").as_int();
-  state.micro_batches = json.at("micro_batches").as_int();
-  state.tokens = json.at("tokens").as_int();
-  state.last_eval_step = json.at("last_eval_step").as_int();
-  state.last_sample_step = json.at("last_sample_step").as_int();
-  state.last_save_step = state.step;
-  state.evals_without_gain = json.at("evals_without_gain").as_int();
-  if (!json.at("best_value").is_null()) state.best_value = json.at("best_value").as_double();
-  state.rollbacks = json.at("rollbacks").as_int();
-  state.seconds = json.at("seconds").as_double();
-  for (const Json& entry : json.at("best").as_array()) {
-    state.best.push_back({entry.at("step").as_int(), entry.at("value").as_double()});
-  }
-  return state;
-}
-
 std::vector<FolderFile> hf_folder_files(const arch::TransformerConfig& config,
                                         const text::Tokenizer& tokenizer) {
   Json generation = Json::object();
@@ -104,8 +72,8 @@ std::vector<FolderFile> hf_folder_files(const arch::TransformerConfig& config,
           {"tokenizer_config.json", tokenizer_config.dump(2) + "\n"}};
 }
 
-std::string save_checkpoint(const engine::TrainJob& job, const TrainState& state,
-                            const LossGuard& guard, Weights& weights, TrainStep& step) {
+std::string save_checkpoint(const engine::TrainJob& job, const checkpoint::TrainState& state,
+                            Weights& weights, TrainStep& step) {
   check_finite(weights, step.kernels());
   checkpoint::CheckpointWriter writer(job.output_dir, state.step,
                                       static_cast<std::uint64_t>(job.plan.checkpoint_bytes));
@@ -124,19 +92,15 @@ std::string save_checkpoint(const engine::TrainJob& job, const TrainState& state
   make_directories(join_path(writer.path(), "state"));
   save(kOptimizerFile, {flat_source("m", step.moment1()), flat_source("v", step.moment2()),
                         flat_source("updates", step.updates())});
-  Json trainer = state.to_json();
-  trainer.set("guard", guard.state());
-  writer.write(kTrainerFile, trainer.dump(2) + "\n");
+  writer.write(checkpoint::kTrainerFile, state.to_json().dump(2) + "\n");
   Json info = Json::object();
   info.set("run", job.run_id).set("identity", job.identity).set("plan", job.plan.to_json());
   return writer.publish(std::move(info));
 }
 
-void load_checkpoint(const std::string& folder, TrainState& state, LossGuard& guard,
-                     Weights& weights, TrainStep& step) {
-  const Json trainer = load_json(join_path(folder, kTrainerFile));
-  state = TrainState::from_json(trainer);
-  guard.restore(trainer.at("guard"));
+checkpoint::TrainState load_checkpoint(const std::string& folder, Weights& weights,
+                                       TrainStep& step) {
+  const checkpoint::TrainState state = checkpoint::read_train_state(folder);
   weights.load(folder);
   const weights::SafetensorsFile file(join_path(folder, kOptimizerFile));
   read_flat(file, "m", step.moment1());
@@ -147,6 +111,7 @@ void load_checkpoint(const std::string& folder, TrainState& state, LossGuard& gu
     average.load_file(join_path(folder, kAverageFile));
     step.average().copy_(average.flat());
   }
+  return state;
 }
 
 }  // namespace llmops::tensor

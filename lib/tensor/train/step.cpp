@@ -33,21 +33,18 @@ TrainStep::TrainStep(const plan::Plan& plan, const recipe::Optimizer& optimizer,
       plan_(plan),
       ema_decay_(ema_decay),
       weights_(weights) {
-  adamw_ = {0,
-            optimizer.betas[0],
-            optimizer.betas[1],
-            optimizer.eps,
-            optimizer.weight_decay,
-            weights.layout().decay_size,
-            max_grad_norm};
+  adamw_ = {.beta1 = optimizer.betas[0],
+            .beta2 = optimizer.betas[1],
+            .eps = optimizer.eps,
+            .weight_decay = optimizer.weight_decay,
+            .decay_size = weights.layout().decay_size,
+            .max_grad_norm = max_grad_norm};
   for (int i = 0; i < plan.shards; ++i) {
-    const std::int64_t first = plan::shard_first_row(plan, i);
-    const std::int64_t rows = plan::shard_first_row(plan, i + 1) - first;
-    const auto buffers = plan::activation_buffers(weights.config(), plan, rows);
+    const auto buffers = plan::activation_buffers(weights.config(), plan);
     gradients_.push_back(zeros_like_flat(weights));
-    shards_.push_back({Activations(weights.config(), buffers, rows, plan.length, weights.device(),
-                                   plan.precision),
-                       bind(weights.config(), weights.layout(), gradients_.back()), first,
+    shards_.push_back({Activations(weights.config(), buffers, plan.shard_rows, plan.length,
+                                   weights.device(), plan.precision),
+                       bind(weights.config(), weights.layout(), gradients_.back()),
                        scalar(weights.device())});
   }
   m_ = zeros_like_flat(weights);
@@ -61,43 +58,63 @@ TrainStep::TrainStep(const plan::Plan& plan, const recipe::Optimizer& optimizer,
   loss_ = scalar(weights.device());
 }
 
-void TrainStep::run_shard(Shard& shard, const data::Batch& batch, float scale, std::uint64_t seed,
-                          std::uint64_t micro_batch) {
+bool TrainStep::run_shard(Shard& shard, const data::Batch& batch, float scale,
+                          const PassContext& context) {
+  if (batch.supervised_tokens == 0) return true;  // nothing to learn from: no gradient
   // Grad mode is a property of the thread.
   const at::NoGradGuard no_grad;
   Activations& act = shard.activations;
-  act.set_batch(batch, shard.first_row);
-  const DropoutPlace place{weights_.config().dropout, seed, micro_batch, shard.first_row};
-  forward(kernels_, weights_.config(), weights_.tensors(), act, place);
-  head_loss(kernels_, weights_.tensors(), act, scale, &shard.gradients);
+  act.set_batch(batch);
+  const arch::TransformerConfig& config = weights_.config();
+  if (!forward(kernels_, config, weights_.tensors(), act, context) ||
+      !head_loss(kernels_, weights_.tensors(), act, scale, &shard.gradients, context)) {
+    return false;
+  }
   shard.loss.add_(act.losses.sum(at::kDouble));
-  backward(kernels_, weights_.config(), plan_.recompute, weights_.tensors(), act, place,
-           shard.gradients);
+  return backward(kernels_, config, plan_.recompute, weights_.tensors(), act, context,
+                  shard.gradients);
 }
 
-void TrainStep::accumulate(const data::Batch& batch, double scale, std::uint64_t seed,
-                           std::uint64_t micro_batch) {
-  LLMOPS_CHECK(batch.rows == plan_.micro_batch && batch.length == plan_.length);
-  const float factor = static_cast<float>(scale);
-  if (shards_.size() == 1) {
-    run_shard(shards_[0], batch, factor, seed, micro_batch);
-    return;
-  }
-  std::exception_ptr failure;
+bool TrainStep::accumulate(std::span<const data::Batch> batches, std::int64_t pass,
+                           const StepContext& step) {
+  LLMOPS_CHECK(batches.size() == shards_.size());
   const int count = static_cast<int>(shards_.size());
-#pragma omp parallel for num_threads(count) schedule(static, 1)
+  const auto run = [&](int i) {
+    const auto at = static_cast<std::size_t>(i);
+    const PassContext context{weights_.config().dropout, step.seed, step.step,
+                              plan::rows_of_pass(plan_, step.rows, i, pass).first, step.give_up};
+    return run_shard(shards_[at], batches[at], static_cast<float>(step.scale), context);
+  };
+  if (count == 1) return run(0);
+  std::exception_ptr failure;
+  bool complete = true;
+#pragma omp parallel for num_threads(count) schedule(static, 1) reduction(&& : complete)
   for (int i = 0; i < count; ++i) {
     try {
-      run_shard(shards_[static_cast<std::size_t>(i)], batch, factor, seed, micro_batch);
+      complete = run(i) && complete;
     } catch (...) {
 #pragma omp critical
       failure = std::current_exception();
     }
   }
   if (failure) std::rethrow_exception(failure);
+  return complete;
+}
+
+void TrainStep::discard() {
+  const at::NoGradGuard no_grad;
+  for (Tensor& gradients : gradients_) gradients.zero_();
+  for (Shard& shard : shards_) {
+    shard.loss.zero_();
+    shard.activations.discard_lookups();
+  }
+  loss_.zero_();
 }
 
 void TrainStep::reduce() {
+  for (Shard& shard : shards_) {
+    shard.activations.add_lookups(shard.gradients.token_embedding);
+  }
   Tensor none;
   if (shards_.size() == 1) kernels_.reduce(gradients_[0], none, norm_squared_);
   for (std::size_t i = 1; i < shards_.size(); ++i) {
@@ -128,10 +145,8 @@ StepValues TrainStep::update(double learning_rate) {
 }
 
 void TrainStep::reset() {
+  discard();
   const at::NoGradGuard no_grad;
-  for (Tensor& gradients : gradients_) gradients.zero_();
-  for (Shard& shard : shards_) shard.loss.zero_();
-  loss_.zero_();
   m_.zero_();
   v_.zero_();
   updates_.zero_();

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <span>
 #include <vector>
 
 #include "data/batch.h"
@@ -19,18 +21,28 @@ struct StepValues {
   bool applied = false;
 };
 
+// What all passes of one step share.
+struct StepContext {
+  std::int64_t rows = 0;               // sequences of the step
+  double scale = 1;                    // of its losses
+  std::uint64_t seed = 0, step = 0;    // key dropout, with the row within the step
+  std::function<bool()> give_up = {};  // see PassContext; called from several threads
+};
+
 // Gradients and optimizer state of one model, and the buffers to compute them: the arithmetic of a
-// training step without data, schedule or policy. Micro batches are cut into plan.shards parts that
-// are computed side by side, each with its own gradients; their sum does not depend on timing.
+// training step without data, schedule or policy. plan.shards parts of a step are computed side by
+// side, each with its own gradients. Their sum depends neither on timing nor, on a CPU whose
+// products are our own, on the number of passes.
 class TrainStep {
  public:
   TrainStep(const plan::Plan& plan, const recipe::Optimizer& optimizer, double max_grad_norm,
             double ema_decay, Weights& weights);
 
-  // Adds the gradients of scale * (sum of the batch's losses). `micro_batch` counts over the run
-  // and keys dropout.
-  void accumulate(const data::Batch& batch, double scale, std::uint64_t seed,
-                  std::uint64_t micro_batch);
+  // Adds the gradients of scale * (sum of the batches' losses): one batch a shard, with the rows of
+  // plan::rows_of_pass(). False when the pass was given up; discard() then forgets the step.
+  bool accumulate(std::span<const data::Batch> batches, std::int64_t pass,
+                  const StepContext& context);
+  void discard();
   // Sums the shards' gradients and losses. update() does it; on its own it is for looking at them.
   void reduce();
   // Clips, updates the weights unless loss or gradients are not finite, averages, clears.
@@ -50,11 +62,9 @@ class TrainStep {
   struct Shard {
     Activations activations;
     ModelTensors gradients;
-    std::int64_t first_row;
-    Tensor loss;  // float64 [1], summed over the micro batches of a step
+    Tensor loss;  // float64 [1], summed over the passes of a step
   };
-  void run_shard(Shard& shard, const data::Batch& batch, float scale, std::uint64_t seed,
-                 std::uint64_t micro_batch);
+  bool run_shard(Shard& shard, const data::Batch& batch, float scale, const PassContext& context);
 
   Kernels kernels_;
   plan::Plan plan_;

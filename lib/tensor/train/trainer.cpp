@@ -12,6 +12,7 @@
 #include "base/time.h"
 #include "checkpoint/checkpoint.h"
 #include "tensor/generate/language_model.h"
+#include "tensor/train/guard.h"
 #include "tensor/train/pace.h"
 #include "tensor/train/profile.h"
 #include "tensor/train/schedule.h"
@@ -22,6 +23,8 @@ namespace llmops::tensor {
 
 namespace {
 
+using checkpoint::BestStep;
+using checkpoint::TrainState;
 using engine::TrainHost;
 using engine::TrainJob;
 using engine::TrainResult;
@@ -46,7 +49,7 @@ class TrainLoop final : public engine::Trainer {
         step_(job_.plan, job_.recipe.optimizer, job_.recipe.train.max_grad_norm,
               job_.recipe.train.ema_decay, weights_),
         guard_(job_.recipe.guard),
-        batches_(job_.dataset->train_batches(job_.plan.micro_batch, 0, 1)) {}
+        rows_(job_.dataset->train_batches()) {}
 
   TrainResult run(TrainHost& host) override;
 
@@ -55,11 +58,21 @@ class TrainLoop final : public engine::Trainer {
   // What is due at the current step before the next one: evaluation, samples, checkpoint. False
   // when early stopping ends the run.
   bool duties(bool at_end);
+  // Sequences that the recipe still asks for, at most those of a step.
+  std::int64_t rows_of_next_step() const;
+  bool at_end() const;
+  void plan_total_steps();
+  // Reads the rows of a step into batches_, pass by pass and shard by shard; returns their targets.
+  std::int64_t read_step(std::int64_t rows);
+  // False when a stop was requested within the step: it is then as if it had not begun.
+  bool compute_step(std::int64_t rows, double scale);
   void train_one_step();
   void report(const StepValues& values, std::int64_t tokens, double rate, double seconds,
               double zscore);
-  void handle_trouble(const LossGuard::Judgement& judgement, double loss);
-  std::optional<std::string> checkpoint_to_go_back_to() const;
+  void handle_trouble(const LossGuard::Judgement& judgement, double loss, std::int64_t rows);
+  void restore(const std::string& folder);
+  void forget_pruned();
+  std::optional<std::string> rollback_target() const;
   void roll_back();
   bool evaluate();
   void write_samples();
@@ -76,12 +89,13 @@ class TrainLoop final : public engine::Trainer {
   Weights weights_;
   TrainStep step_;
   LossGuard guard_;
-  std::unique_ptr<data::BatchSource> batches_;
+  std::unique_ptr<data::BatchSource> rows_;
   TrainState state_;
+  std::int64_t total_steps_ = 0;
   TrainHost* host_ = nullptr;
   std::unique_ptr<Profiler> profiler_;
   std::optional<Pace> pace_;
-  std::vector<data::Batch> micro_batches_;
+  std::vector<data::Batch> batches_;  // of a step: [pass][shard]
   double started_ = 0;
   bool save_owed_ = false;
   bool cut_short_ = false;  // a stop was requested within a duty, which is done after the resume
@@ -90,16 +104,44 @@ class TrainLoop final : public engine::Trainer {
 
 void TrainLoop::start() {
   if (job_.resume_from) {
-    load_checkpoint(*job_.resume_from, state_, guard_, weights_, step_);
-    newest_checkpoint_ = *job_.resume_from;
-    // Those of another output folder stay behind there.
-    std::erase_if(state_.best, [this](const BestStep& best) {
-      return !path_exists(join_path(job_.output_dir, checkpoint::checkpoint_name(best.step)));
-    });
-    return;
+    restore(*job_.resume_from);
+  } else {
+    first_weights(job_, weights_);
+    step_.reset();
   }
-  first_weights(job_, weights_);
-  step_.reset();
+  plan_total_steps();
+}
+
+void TrainLoop::restore(const std::string& folder) {
+  state_ = load_checkpoint(folder, weights_, step_);
+  guard_.restore(state_.guard);
+  newest_checkpoint_ = folder;
+  forget_pruned();
+}
+
+// Best checkpoints that were pruned since, or that another output folder has.
+void TrainLoop::forget_pruned() {
+  std::erase_if(state_.best, [this](const BestStep& best) {
+    return !path_exists(join_path(job_.output_dir, checkpoint::checkpoint_name(best.step)));
+  });
+}
+
+std::int64_t TrainLoop::rows_of_next_step() const {
+  const std::int64_t whole = job_.plan.global_batch, total = job_.plan.total_rows;
+  return total > 0 ? std::clamp<std::int64_t>(total - state_.trained_rows(), 0, whole) : whole;
+}
+
+bool TrainLoop::at_end() const {
+  return job_.plan.total_rows > 0 ? rows_of_next_step() == 0 : state_.step >= total_steps_;
+}
+
+// A run that ended with a short step and goes further has one step more than its rows tell.
+void TrainLoop::plan_total_steps() {
+  const plan::Plan& plan = job_.plan;
+  total_steps_ = plan.total_steps;
+  if (plan.total_rows == 0) return;
+  const std::int64_t left = std::max<std::int64_t>(0, plan.total_rows - state_.trained_rows());
+  total_steps_ = state_.step + (left + plan.global_batch - 1) / plan.global_batch;
 }
 
 TrainResult TrainLoop::run(TrainHost& host) {
@@ -114,9 +156,9 @@ TrainResult TrainLoop::run(TrainHost& host) {
   start();
   const auto& max_time = job_.recipe.train.max_time;
   while (true) {
-    const bool at_end = state_.step >= job_.plan.total_steps;
-    if (!duties(at_end)) return finish(ExitCode::kOk, "early stopping");
-    if (at_end && !cut_short_) return finish(ExitCode::kOk, "");
+    const bool ended = at_end();
+    if (!duties(ended)) return finish(ExitCode::kOk, "early stopping");
+    if (ended && !cut_short_) return finish(ExitCode::kOk, "");
     const bool stop = host.stop_requested();
     const bool out_of_time = max_time && monotonic_seconds() - started_ >= max_time->seconds;
     save_owed_ = host.take_save_request() || save_owed_;
@@ -154,32 +196,50 @@ bool TrainLoop::duties(bool at_end) {
   return go_on;
 }
 
+std::int64_t TrainLoop::read_step(std::int64_t rows) {
+  const TimedPhase phase(profiler_.get(), "data");
+  const auto shards = static_cast<std::size_t>(job_.plan.shards);
+  batches_.resize(static_cast<std::size_t>(job_.plan.accumulation) * shards);
+  std::int64_t tokens = 0;
+  for (std::size_t i = 0; i < batches_.size(); ++i) {
+    const plan::RowRange range = plan::rows_of_pass(job_.plan, rows, static_cast<int>(i % shards),
+                                                    static_cast<std::int64_t>(i / shards));
+    rows_->read(state_.rows + range.first, range.count, batches_[i]);
+    tokens += batches_[i].supervised_tokens;
+  }
+  return tokens;
+}
+
+bool TrainLoop::compute_step(std::int64_t rows, double scale) {
+  const TimedPhase phase(profiler_.get(), "forward and backward");
+  const auto shards = static_cast<std::size_t>(job_.plan.shards);
+  StepContext context{.rows = rows,
+                      .scale = scale,
+                      .seed = static_cast<std::uint64_t>(job_.recipe.seed),
+                      .step = static_cast<std::uint64_t>(state_.step)};
+  context.give_up = [this] { return host_->stop_requested(); };
+  for (std::int64_t pass = 0; pass < job_.plan.accumulation; ++pass) {
+    const auto batches =
+        std::span(batches_).subspan(static_cast<std::size_t>(pass) * shards, shards);
+    if (!step_.accumulate(batches, pass, context)) {
+      step_.discard();
+      return false;
+    }
+  }
+  return true;
+}
+
 void TrainLoop::train_one_step() {
   const double start = monotonic_seconds();
-  const auto accumulation = static_cast<std::size_t>(job_.plan.accumulation);
-  micro_batches_.resize(accumulation);
-  std::int64_t tokens = 0;
-  {
-    const TimedPhase phase(profiler_.get(), "data");
-    for (data::Batch& batch : micro_batches_) {
-      batches_->read(state_.micro_batches++, batch);
-      tokens += batch.supervised_tokens;
-    }
-  }
-  // Divide by the supervised tokens of the whole step, not of this micro-batch: rows differ in
-  // targets, and a mean of means would weigh short ones more.
+  const std::int64_t rows = rows_of_next_step();
+  const std::int64_t tokens = read_step(rows);
+  // Divide by the supervised tokens of the whole step, not of this pass: rows differ in targets,
+  // and a mean of means would weigh short ones more.
   double scale = tokens > 0 ? 1.0 / static_cast<double>(tokens) : 0.0;
   if (fault_point("train.step") == kNotFiniteFault) scale = std::nan("");
-  const auto seed = static_cast<std::uint64_t>(job_.recipe.seed);
-  {
-    const TimedPhase phase(profiler_.get(), "forward and backward");
-    for (std::size_t i = 0; tokens > 0 && i < accumulation; ++i) {
-      const auto index = static_cast<std::uint64_t>(state_.micro_batches) - accumulation + i;
-      step_.accumulate(micro_batches_[i], scale, seed, index);
-    }
-  }
+  if (!compute_step(rows, scale)) return;
   const double rate = learning_rate(job_.recipe.optimizer, job_.recipe.lr_scheduler, state_.step,
-                                    job_.plan.warmup_steps, job_.plan.total_steps);
+                                    job_.plan.warmup_steps, total_steps_);
   // Without a target there is nothing to learn from; decay and momentum would still move weights.
   StepValues values;
   if (tokens > 0) {
@@ -187,6 +247,7 @@ void TrainLoop::train_one_step() {
     values = step_.update(rate);
   }
   ++state_.step;
+  state_.rows += rows;
   state_.tokens += tokens;
   const double loss = values.loss_sum * scale;
   const LossGuard::Judgement judgement =
@@ -195,7 +256,7 @@ void TrainLoop::train_one_step() {
   state_.seconds += seconds;
   report(values, tokens, rate, seconds, judgement.zscore);
   if (profiler_) profiler_->end_step(seconds);
-  if (judgement.verdict != LossGuard::Verdict::kGood) handle_trouble(judgement, loss);
+  if (judgement.verdict != LossGuard::Verdict::kGood) handle_trouble(judgement, loss, rows);
 }
 
 void TrainLoop::report(const StepValues& values, std::int64_t tokens, double rate, double seconds,
@@ -207,55 +268,63 @@ void TrainLoop::report(const StepValues& values, std::int64_t tokens, double rat
   pace_->add(seconds, tokens);
   engine::StepReport report;
   report.step = state_.step;
-  report.total_steps = job_.plan.total_steps;
+  report.total_steps = total_steps_;
   report.tokens = tokens;
   report.total_tokens = state_.tokens;
-  report.epoch = static_cast<double>(state_.micro_batches) /
-                 static_cast<double>(std::max<std::int64_t>(1, batches_->batches_per_epoch()));
+  report.epoch = static_cast<double>(state_.rows) / static_cast<double>(rows_->rows_per_epoch());
   report.loss = tokens > 0 ? values.loss_sum / static_cast<double>(tokens) : 0;
   report.loss_zscore = zscore;
   report.grad_norm = values.grad_norm;
   report.learning_rate = rate;
-  report.skipped = !values.applied;
+  report.outcome = tokens == 0      ? engine::StepOutcome::kNoTargets
+                   : values.applied ? engine::StepOutcome::kUpdated
+                                    : engine::StepOutcome::kNotFinite;
   report.seconds = seconds;
   report.tokens_per_second = pace_->tokens_per_second();
   report.mfu = pace_->mfu();
-  report.eta_seconds = pace_->eta_seconds(job_.plan.total_steps - state_.step);
+  report.eta_seconds = pace_->eta_seconds(total_steps_ - state_.step);
   report.memory_bytes = static_cast<std::int64_t>(peak_resident_bytes());
   host_->report(report);
 }
 
-void TrainLoop::handle_trouble(const LossGuard::Judgement& judgement, double loss) {
+void TrainLoop::handle_trouble(const LossGuard::Judgement& judgement, double loss,
+                               std::int64_t rows) {
   const bool skipped = judgement.verdict == LossGuard::Verdict::kNonFinite;
   host_->event("warning", skipped ? "non_finite" : "loss_spike", state_.step,
                skipped ? fmt::format("loss {} or its gradients are not finite; update skipped "
-                                     "(micro batches {} to {})",
-                                     loss, state_.micro_batches - job_.plan.accumulation,
-                                     state_.micro_batches - 1)
+                                     "(sequences {} to {} of the data)",
+                                     loss, state_.rows - rows, state_.rows - 1)
                        : fmt::format("loss {:.4f} is {:.1f} robust deviations above the recent "
                                      "median",
                                      loss, judgement.zscore));
 }
 
-// The checkpoint that this run wrote last or began from; the newest whole one when it is damaged.
-std::optional<std::string> TrainLoop::checkpoint_to_go_back_to() const {
-  if (newest_checkpoint_.empty()) return std::nullopt;
-  const auto damage = checkpoint::verify(newest_checkpoint_);
-  if (!damage) return newest_checkpoint_;
+// The newest checkpoint that was saved outside of trouble, next to the one this run wrote last or
+// began from; the newest whole one when it is damaged.
+std::optional<std::string> TrainLoop::rollback_target() const {
+  if (state_.good_step < 0) return std::nullopt;
+  const std::string target =
+      join_path(parent_path(newest_checkpoint_), checkpoint::checkpoint_name(state_.good_step));
+  const auto damage = checkpoint::verify(target);
+  if (!damage) return target;
   host_->event("warning", "damaged_checkpoint", state_.step,
-               fmt::format("{}: {}", newest_checkpoint_, *damage));
-  std::vector<std::string> warnings;
-  const auto found = checkpoint::newest_valid(job_.output_dir, warnings);
-  return found ? std::optional(found->path) : std::nullopt;
+               fmt::format("{}: {}", target, *damage));
+  const auto all = checkpoint::list_checkpoints(job_.output_dir);
+  std::optional<std::string> newest;
+  for (auto found = all.rbegin(); found != all.rend(); ++found) {
+    if (checkpoint::verify(found->path)) continue;
+    if (checkpoint::read_train_state(found->path).good_step == found->step) return found->path;
+    if (!newest) newest = found->path;
+  }
+  return newest;
 }
 
 // Back to the last good checkpoint (the start, when there is none), past the bad window of data.
 void TrainLoop::roll_back() {
-  const std::int64_t bad_step = state_.step, cursor = state_.micro_batches;
+  const std::int64_t bad_step = state_.step, cursor = state_.rows;
   const std::int64_t rollbacks = state_.rollbacks + 1;
-  if (const auto good = checkpoint_to_go_back_to()) {
-    load_checkpoint(*good, state_, guard_, weights_, step_);
-    newest_checkpoint_ = *good;
+  if (const auto good = rollback_target()) {
+    restore(*good);
   } else {
     state_ = TrainState{};
     guard_ = LossGuard(job_.recipe.guard);
@@ -264,7 +333,9 @@ void TrainLoop::roll_back() {
   }
   save_owed_ = false;
   state_.rollbacks = rollbacks;
-  state_.micro_batches = cursor;
+  state_.skipped_rows = cursor - state_.trained_rows();
+  state_.rows = cursor;
+  plan_total_steps();
   guard_.forget_trouble();
   host_->event("warning", "rollback", state_.step,
                fmt::format("rolled back from step {} to step {}; the data of the window is skipped",
@@ -345,7 +416,11 @@ void TrainLoop::save() {
   host_->flush();
   std::vector<std::int64_t> keep;
   for (const BestStep& best : state_.best) keep.push_back(best.step);
-  newest_checkpoint_ = save_checkpoint(job_, state_, guard_, weights_, step_);
+  // A stop in trouble saves a state that a rollback must not come back to.
+  if (!guard_.in_trouble()) state_.good_step = state_.step;
+  if (state_.good_step >= 0) keep.push_back(state_.good_step);
+  state_.guard = guard_.state();
+  newest_checkpoint_ = save_checkpoint(job_, state_, weights_, step_);
   state_.last_save_step = state_.step;
   host_->checkpoint_saved(newest_checkpoint_, state_.step);
   checkpoint::prune(job_.output_dir, job_.recipe.checkpoint.keep_last, keep);

@@ -86,14 +86,14 @@ TEST_CASE("a token cache that is truncated while it trains ends the run, not the
   Scratch scratch;
   const recipe::Recipe recipe = scratch.recipe({source(scratch.write("a.txt", "some text"))});
   const auto dataset = prepare(recipe);
-  const auto batches = dataset->train_batches(1, 0, 1);
+  const auto batches = dataset->train_batches();
   Batch batch;
-  batches->read(0, batch);
+  batches->read(0, 1, batch);
   for (const std::string& name : list_directory(recipe.data.cache_dir)) {
     const std::string path = scratch.path("cache/" + name);
     if (name.starts_with("tokens-")) REQUIRE(::truncate(path.c_str(), 0) == 0);
   }
-  const auto error = error_of([&] { batches->read(1, batch); });
+  const auto error = error_of([&] { batches->read(1, 1, batch); });
   REQUIRE(error);
   CHECK(error->code() == ExitCode::kFailed);
 }

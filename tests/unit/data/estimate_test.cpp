@@ -35,12 +35,12 @@ void check_close(const recipe::Recipe& recipe, double tolerance) {
   const auto dataset = prepare(recipe);
   const DataEstimate exact = estimate(recipe);
   CHECK(exact.exact);
-  const auto batches = dataset->train_batches(1, 0, 1);
+  const auto batches = dataset->train_batches();
   CHECK(exact.train_tokens == batches->tokens_per_epoch());
-  CHECK(exact.train_windows == batches->batches_per_epoch());
+  CHECK(exact.train_windows == batches->rows_per_epoch());
   CHECK(exact.vocab_size == dataset->tokenizer().vocab_size());
   CHECK(exact.eval_tokens ==
-        (dataset->has_eval() ? dataset->eval_batches(1)->tokens_per_epoch() : 0));
+        (dataset->has_eval() ? dataset->eval_batches()->tokens_per_epoch() : 0));
   const auto near = [&](std::int64_t value) {
     return Approx(static_cast<double>(value)).epsilon(tolerance).margin(2);
   };

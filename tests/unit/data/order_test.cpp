@@ -27,34 +27,26 @@ class NamedRows : public Rows {
   std::int32_t first_;
 };
 
-const std::vector<std::int32_t> kBytes(1000, 3);  // of each target
-
-std::unique_ptr<BatchSource> batches_of(const std::vector<RowSet>& sets, std::int64_t rows,
-                                        int rank = 0, int world_size = 1, std::uint64_t seed = 5) {
-  return train_batches(sets, {rows, 2, rank, world_size}, seed, kBytes);
+std::unique_ptr<BatchSource> batches_of(const std::vector<RowSet>& sets, std::uint64_t seed = 5) {
+  return train_batches(sets, 2, seed);
 }
 
-// The rows of a batch that are there.
-std::vector<std::int32_t> rows_of(const BatchSource& batches, std::int64_t index) {
+// Which rows [first, first + count) are.
+std::vector<std::int32_t> rows_of(const BatchSource& batches, std::int64_t first,
+                                  std::int64_t count) {
   Batch batch;
-  batches.read(index, batch);
+  batches.read(first, count, batch);
+  REQUIRE(batch.rows == count);
+  CHECK(batch.supervised_tokens == 2 * count);
   std::vector<std::int32_t> rows;
-  for (std::int64_t b = 0; b < batch.rows; ++b) {
-    const std::int32_t target = batch.targets[static_cast<std::size_t>(2 * b)];
-    if (target != kIgnore) rows.push_back(target);
+  for (std::int64_t b = 0; b < count; ++b) {
+    rows.push_back(batch.targets[static_cast<std::size_t>(2 * b)]);
   }
-  CHECK(batch.supervised_tokens == 2 * std::ssize(rows));
-  CHECK(batch.target_bytes == 6 * std::ssize(rows));
   return rows;
 }
 
 std::vector<std::int32_t> epoch_of(const BatchSource& batches, std::int64_t epoch) {
-  std::vector<std::int32_t> rows;
-  for (std::int64_t i = 0; i < batches.batches_per_epoch(); ++i) {
-    const auto more = rows_of(batches, epoch * batches.batches_per_epoch() + i);
-    rows.insert(rows.end(), more.begin(), more.end());
-  }
-  return rows;
+  return rows_of(batches, epoch * batches.rows_per_epoch(), batches.rows_per_epoch());
 }
 
 std::vector<std::int32_t> numbers(std::int32_t from, std::int32_t count) {
@@ -81,63 +73,44 @@ std::map<std::int32_t, int> seen_in(const BatchSource& batches, std::int64_t cou
 
 TEST_CASE("an epoch has every row once, in an order of its own") {
   for (const std::int64_t count : {1, 2, 7, 64, 100}) {
+    CAPTURE(count);
     const NamedRows rows(count, 0);
-    for (const std::int64_t size : {1, 3, 8}) {
-      CAPTURE(count, size);
-      const auto batches = batches_of({{&rows}}, size);
-      CHECK(batches->batches_per_epoch() == (count + size - 1) / size);
-      CHECK(batches->tokens_per_epoch() == 2 * count);
-      std::set<std::vector<std::int32_t>> orders;
-      for (std::int64_t epoch = 0; epoch < 4; ++epoch) {
-        const auto order = epoch_of(*batches, epoch);
-        CHECK(sorted(order) == numbers(0, static_cast<std::int32_t>(count)));
-        orders.insert(order);
-      }
-      if (count > 7) CHECK(orders.size() == 4);
+    const auto batches = batches_of({{&rows}});
+    CHECK(batches->rows_per_epoch() == count);
+    CHECK(batches->tokens_per_epoch() == 2 * count);
+    std::set<std::vector<std::int32_t>> orders;
+    for (std::int64_t epoch = 0; epoch < 4; ++epoch) {
+      const auto order = epoch_of(*batches, epoch);
+      CHECK(sorted(order) == numbers(0, static_cast<std::int32_t>(count)));
+      orders.insert(order);
     }
+    if (count > 7) CHECK(orders.size() == 4);
   }
 }
 
-TEST_CASE("a batch is a function of seed and index alone") {
+TEST_CASE("a row is a function of seed and number alone, however many are read at a time") {
   const NamedRows rows(50, 0);
-  const auto batches = batches_of({{&rows}}, 4);
-  std::vector<std::vector<std::int32_t>> in_order;
-  for (std::int64_t i = 0; i < 40; ++i) in_order.push_back(rows_of(*batches, i));
-  const auto again = batches_of({{&rows}}, 4);
-  for (const std::int64_t i : {39, 0, 13, 12, 26, 13}) {
-    CHECK(rows_of(*again, i) == in_order[static_cast<std::size_t>(i)]);
-  }
-  CHECK(epoch_of(*batches_of({{&rows}}, 4, 0, 1, 6), 0) != epoch_of(*batches, 0));
-  // The size of a micro batch does not change the order of the rows.
-  CHECK(epoch_of(*batches_of({{&rows}}, 1), 3) == epoch_of(*batches, 3));
-}
-
-TEST_CASE("ranks share an epoch without a row twice") {
-  const NamedRows rows(53, 0);
-  for (const int world_size : {1, 2, 3, 8, 64}) {
-    CAPTURE(world_size);
-    const auto alone = batches_of({{&rows}}, 2 * world_size);
-    std::vector<std::int32_t> all;
-    for (std::int64_t i = 0; i < alone->batches_per_epoch(); ++i) {
-      // A step of all ranks has the rows of one process with the batch of all.
-      std::vector<std::int32_t> step;
-      for (int rank = 0; rank < world_size; ++rank) {
-        const auto mine = batches_of({{&rows}}, 2, rank, world_size);
-        REQUIRE(mine->batches_per_epoch() == alone->batches_per_epoch());
-        const auto part = rows_of(*mine, i);
-        step.insert(step.end(), part.begin(), part.end());
-      }
-      CHECK(step == rows_of(*alone, i));
-      all.insert(all.end(), step.begin(), step.end());
+  const auto batches = batches_of({{&rows}});
+  const auto in_order = rows_of(*batches, 0, 160);
+  for (const std::int64_t size : {1, 3, 8, 49, 160}) {
+    CAPTURE(size);
+    std::vector<std::int32_t> seen;
+    for (std::int64_t first = 0; first < 160; first += size) {
+      const auto some = rows_of(*batches, first, std::min<std::int64_t>(size, 160 - first));
+      seen.insert(seen.end(), some.begin(), some.end());
     }
-    CHECK(sorted(all) == numbers(0, 53));
+    CHECK(seen == in_order);
   }
+  const auto again = batches_of({{&rows}});
+  for (const std::int64_t row : {159, 0, 53, 49, 50, 53}) {
+    CHECK(rows_of(*again, row, 1)[0] == in_order[static_cast<std::size_t>(row)]);
+  }
+  CHECK(epoch_of(*batches_of({{&rows}}, 6), 0) != epoch_of(*batches, 0));
 }
 
 TEST_CASE("a weight is passes over a source per epoch, counted on over the epochs") {
   const NamedRows half(10, 0), twice(6, 100), third(9, 200), once(4, 300);
-  const auto batches =
-      batches_of({{&half, 0.5}, {&twice, 2.0}, {&third, 1.0 / 3}, {&once, 1.0}}, 3);
+  const auto batches = batches_of({{&half, 0.5}, {&twice, 2.0}, {&third, 1.0 / 3}, {&once, 1.0}});
   CHECK(batches->tokens_per_epoch() == 2 * (5 + 12 + 3 + 4));
   CHECK(epoch_of(*batches, 0).size() == 24);
   for (const auto& [row, times] : seen_in(*batches, 6)) {
@@ -154,11 +127,11 @@ TEST_CASE("a weight is passes over a source per epoch, counted on over the epoch
 
 TEST_CASE("any weight above zero takes a row, and none overflows") {
   const NamedRows rows(10, 0);
-  const auto few = batches_of({{&rows, 1e-300}}, 4);
+  const auto few = batches_of({{&rows, 1e-300}});
   CHECK(seen_in(*few, 10).size() == 10);
   CHECK(few->tokens_per_epoch() == 2);
   CHECK_THAT(error_text([&] {
-               batches_of({{&rows, 1e300}}, 4);
+               batches_of({{&rows, 1e300}});
              }),
              ContainsSubstring("usage: a weight of 1e+300 makes more than"));
   // Few rows, but more tokens than can be counted.
@@ -169,21 +142,19 @@ TEST_CASE("any weight above zero takes a row, and none overflows") {
   };
   const WideRows wide(10, 0);
   CHECK_THAT(error_text([&] {
-               batches_of({{&wide, 1e11}}, 4);
+               batches_of({{&wide, 1e11}});
              }),
              ContainsSubstring("usage: a weight of 100000000000 makes more than"));
 }
 
-TEST_CASE("evaluation has the rows of all sources in order, the last batch with fewer") {
+TEST_CASE("evaluation has the rows of all sources in order, the same in every epoch") {
   const NamedRows first(4, 0), second(3, 100);
-  const auto batches = eval_batches({{&first}, {&second}}, {3, 2, 0, 1}, kBytes);
-  CHECK(batches->batches_per_epoch() == 3);
+  const auto batches = eval_batches({{&first}, {&second}}, 2);
+  CHECK(batches->rows_per_epoch() == 7);
   CHECK(batches->tokens_per_epoch() == 14);
   CHECK(epoch_of(*batches, 0) == std::vector<std::int32_t>{0, 1, 2, 3, 100, 101, 102});
   CHECK(epoch_of(*batches, 1) == epoch_of(*batches, 0));
-  Batch batch;
-  batches->read(2, batch);
-  CHECK(batch.rows == 1);
+  CHECK(rows_of(*batches, 3, 2) == std::vector<std::int32_t>{3, 100});
 }
 
 }  // namespace llmops::data

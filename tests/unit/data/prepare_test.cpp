@@ -21,11 +21,9 @@ std::string decoded(const text::Tokenizer& tokenizer, std::span<const std::int32
 std::vector<std::int32_t> all_targets(const BatchSource& batches, std::int64_t epoch = 0) {
   std::vector<std::int32_t> targets;
   Batch batch;
-  for (std::int64_t i = 0; i < batches.batches_per_epoch(); ++i) {
-    batches.read(epoch * batches.batches_per_epoch() + i, batch);
-    for (const std::int32_t id : batch.targets) {
-      if (id != kIgnore) targets.push_back(id);
-    }
+  batches.read(epoch * batches.rows_per_epoch(), batches.rows_per_epoch(), batch);
+  for (const std::int32_t id : batch.targets) {
+    if (id != kIgnore) targets.push_back(id);
   }
   return targets;
 }
@@ -43,7 +41,7 @@ TEST_CASE("a text file is split by characters and its tail evaluated in order") 
   // 40 characters: 20 train, 20 are evaluated.
   REQUIRE(dataset->train_counts()[0].tokens == 20);
   REQUIRE(dataset->eval_counts()[0].tokens == 20);
-  const auto eval = dataset->eval_batches(2);
+  const auto eval = dataset->eval_batches();
   CHECK(eval->tokens_per_epoch() == 19);
   CHECK(decoded(dataset->tokenizer(), all_targets(*eval)) == "123456789ABCDE\xC3\xA9\nxyz");
   CHECK(dataset->eval_row_start(1) == 5);
@@ -57,7 +55,7 @@ TEST_CASE("an epoch of the stream has every token as a target once") {
   recipe.data.append_eos = false;
   recipe.data.max_seq_length = 16;
   const auto dataset = prepare(recipe);
-  const auto batches = dataset->train_batches(3, 0, 1);
+  const auto batches = dataset->train_batches();
   CHECK(batches->tokens_per_epoch() == 1000);
   for (std::int64_t epoch = 0; epoch < 3; ++epoch) {
     std::vector<std::int32_t> targets = all_targets(*batches, epoch);
@@ -80,9 +78,9 @@ TEST_CASE("generated stories become batches of byte tokens") {
   const auto dataset = prepare(recipe);
   CHECK(dataset->train_counts()[0].documents == 45);
   CHECK(dataset->eval_counts()[0].documents == 5);
-  CHECK(static_cast<std::int64_t>(all_targets(*dataset->train_batches(4, 0, 1)).size()) ==
+  CHECK(static_cast<std::int64_t>(all_targets(*dataset->train_batches()).size()) ==
         dataset->train_counts()[0].tokens);
-  CHECK(static_cast<std::int64_t>(all_targets(*dataset->eval_batches(4)).size()) ==
+  CHECK(static_cast<std::int64_t>(all_targets(*dataset->eval_batches()).size()) ==
         dataset->eval_counts()[0].tokens);
 }
 
@@ -120,7 +118,7 @@ TEST_CASE("the tail that is kept for evaluation is all the rest, and nothing lea
   CHECK(dataset->train_counts()[0].bytes == static_cast<std::int64_t>(cut));
   // The characters of all text are known, merges come from the training part.
   if (type != "char") CHECK(tokenizer.digest() == head->tokenizer().digest());
-  std::vector<std::int32_t> tail, seen = all_targets(*dataset->eval_batches(3));
+  std::vector<std::int32_t> tail, seen = all_targets(*dataset->eval_batches());
   tokenizer.encode(std::string_view(whole).substr(cut), tail);
   CHECK(seen == std::vector(tail.begin() + 1, tail.end()));
   CHECK(dataset->eval_counts()[0].tokens == std::ssize(tail));
@@ -167,7 +165,7 @@ TEST_CASE("text cut for the threads gives the tokens of the whole, and is split 
       dataset->tokenizer().encode(std::string_view(text).substr(0, cut), train);
       dataset->tokenizer().encode(std::string_view(text).substr(cut), tail);
       CHECK(dataset->train_counts()[0].tokens == std::ssize(train));
-      const auto seen = all_targets(*dataset->eval_batches(4));
+      const auto seen = all_targets(*dataset->eval_batches());
       CHECK(seen == std::vector(tail.begin() + 1, tail.end()));
     }
   }

@@ -131,20 +131,5 @@ TEST_CASE("bytes of a buffer are rounded up to a line") {
   CHECK(bytes_of({"a", Buffer::kInt32, {}, false}, Precision::kBf16Mixed) == 64);
 }
 
-TEST_CASE("shards share the rows of a micro batch as evenly as they go") {
-  Plan plan;
-  for (plan.micro_batch = 1; plan.micro_batch < 40; ++plan.micro_batch) {
-    for (plan.shards = 1; plan.shards <= plan.micro_batch; ++plan.shards) {
-      CHECK(shard_first_row(plan, 0) == 0);
-      CHECK(shard_first_row(plan, plan.shards) == plan.micro_batch);
-      for (int i = 0; i < plan.shards; ++i) {
-        const std::int64_t rows = shard_first_row(plan, i + 1) - shard_first_row(plan, i);
-        CHECK(rows >= plan.micro_batch / plan.shards);
-        CHECK(rows <= plan.micro_batch / plan.shards + 1);
-      }
-    }
-  }
-}
-
 }  // namespace
 }  // namespace llmops::plan

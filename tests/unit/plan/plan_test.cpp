@@ -24,7 +24,7 @@ TEST_CASE("small models share rows between cores, large ones operations") {
   const Plan ops = make_plan(recipe_of(8, 64), large, 10, 5120, machine(2));
   CHECK(ops.threading == Threading::kOps);
   CHECK(ops.shards == 1);
-  const Plan few_rows = make_plan(recipe_of(3, 64), small, 10, 1920, machine(4));
+  const Plan few_rows = make_plan(recipe_of(3, 64), small, 30, 1920, machine(4));
   CHECK(few_rows.threading == Threading::kOps);
   CHECK(few_rows.threads == 4);
   const Plan one_core = make_plan(recipe_of(8, 64), small, 10, 5120, machine(1));
@@ -68,30 +68,83 @@ TEST_CASE("logits exist for a share of the rows when the vocabulary is large") {
   CHECK(shared.loss_chunk_rows == 3 * 64);  // the larger shard
 }
 
-TEST_CASE("the horizon follows from steps, epochs or tokens") {
+TEST_CASE("every row of a step is computed once, and the micro batch moves none to another shard") {
+  for (const std::int64_t global : {1, 2, 7, 12, 30}) {
+    for (const int cores : {1, 2, 3}) {
+      for (std::int64_t micro = 1; micro <= global; ++micro) {
+        recipe::Recipe recipe = recipe_of(micro, 16);
+        recipe.train.global_batch_size = global;
+        const Plan plan = make_plan(recipe, gpt2(2, 64), 100, 1600, machine(cores));
+        CAPTURE(global, cores, micro, plan.shards, plan.shard_rows, plan.accumulation);
+        REQUIRE(plan.shards == (global >= cores ? cores : 1));
+        for (std::int64_t rows = 1; rows <= global; ++rows) {  // the last step may have fewer
+          std::int64_t next = 0;
+          for (int shard = 0; shard < plan.shards; ++shard) {
+            CHECK(next == rows * shard / plan.shards);
+            for (std::int64_t pass = 0; pass < plan.accumulation; ++pass) {
+              const RowRange range = rows_of_pass(plan, rows, shard, pass);
+              CHECK(range.first == next);
+              CHECK((range.count >= 0 && range.count <= plan.shard_rows));
+              next += range.count;
+            }
+          }
+          CHECK(next == rows);
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("the horizon follows from steps, epochs or tokens, to the row") {
   const auto config = gpt2(2, 64);
   recipe::Recipe recipe = recipe_of(8, 100);
   recipe.train.gradient_accumulation_steps = 2;
-  const auto steps = [&](std::int64_t batches, std::int64_t tokens) {
-    return make_plan(recipe, config, batches, tokens, machine(2)).total_steps;
+  struct Horizon {
+    std::int64_t steps, rows;
+    bool operator==(const Horizon&) const = default;
   };
-  CHECK(steps(10, 8000) == 1000);
+  const auto horizon = [&](std::int64_t rows, std::int64_t tokens) {
+    const Plan plan = make_plan(recipe, config, rows, tokens, machine(2));
+    return Horizon{plan.total_steps, plan.total_rows};
+  };
+  CHECK(horizon(80, 8000) == Horizon{1000, 0});
   recipe.train.max_steps.reset();
   recipe.train.epochs = 3;
-  CHECK(steps(10, 8000) == 15);
-  CHECK(steps(11, 8800) == 17);
+  CHECK(horizon(80, 8000) == Horizon{15, 240});
+  CHECK(horizon(81, 8100) == Horizon{16, 243});  // the last step takes what remains
+  recipe.train.epochs = 1;
+  CHECK(horizon(10, 1000) == Horizon{1, 10});
   recipe.train.epochs = 0.1;
-  CHECK(steps(100, 80000) == 5);
-  CHECK(steps(1, 100) == 1);
+  CHECK(horizon(800, 80000) == Horizon{5, 80});
+  CHECK(horizon(1, 100) == Horizon{1, 1});
   recipe.train.epochs.reset();
   recipe.train.max_tokens = 16000;
-  CHECK(steps(10, 8000) == 10);
-  CHECK(steps(1000, 799300) == 10);  // the last batch of the epoch is short of rows
-  CHECK(steps(1000, 400000) == 20);  // packed documents fill half of each row
+  CHECK(horizon(80, 8000) == Horizon{10, 160});
+  CHECK(horizon(8000, 400000) == Horizon{20, 320});  // packed documents fill half of each row
   recipe.train.max_tokens = 16001;
-  CHECK(steps(10, 8000) == 11);
+  CHECK(horizon(80, 8000) == Horizon{11, 161});
   recipe.train.max_tokens.reset();
-  CHECK(steps(10, 8000) == kOpenEnd);
+  CHECK(horizon(80, 8000) == Horizon{kOpenEnd, 0});
+}
+
+TEST_CASE("a schedule that is longer than the run is refused") {
+  recipe::Recipe recipe = recipe_of(8, 100);
+  recipe.train.max_steps.reset();
+  recipe.train.epochs = 1;
+  const auto error = [&] {
+    return error_text([&] { make_plan(recipe, gpt2(2, 64), 80, 8000, machine(2)); });
+  };
+  recipe.lr_scheduler.warmup_steps = 10;
+  CHECK(error().empty());
+  recipe.lr_scheduler.warmup_steps = 11;
+  CHECK(error() == "usage: lr_scheduler: a warmup of 11 steps is longer than the run of 10");
+  recipe.lr_scheduler.name = "wsd";
+  recipe.lr_scheduler.warmup_steps = 8;
+  recipe.lr_scheduler.decay_ratio = 0.2;
+  CHECK(error().empty());
+  recipe.lr_scheduler.warmup_steps = 9;
+  CHECK(error() ==
+        "usage: lr_scheduler: a warmup of 9 steps and a decay over 0.2 of the 10 steps overlap");
 }
 
 TEST_CASE("an endless horizon is refused, not wrapped") {
@@ -119,7 +172,7 @@ TEST_CASE("warmup is a number of steps or a share of them") {
   CHECK(warmup() == 7);
 }
 
-TEST_CASE("a step's tokens count all its micro batches") {
+TEST_CASE("a step's tokens count all its passes") {
   recipe::Recipe recipe = recipe_of(4, 100);
   recipe.train.global_batch_size = 32;
   const Plan plan = make_plan(recipe, gpt2(2, 64), 10, 4000, machine(2));

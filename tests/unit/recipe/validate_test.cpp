@@ -99,14 +99,31 @@ TEST_CASE("the batch is given once and divides") {
         Lines{"train.global_batch_size: 4 is not a multiple of micro_batch_size 8"});
 }
 
-TEST_CASE("accumulation follows from either key") {
+TEST_CASE("the sequences of a step follow from either key") {
   Train train;
-  CHECK(accumulation_steps(train) == 1);
+  CHECK(global_batch_size(train) == 8);
   train.gradient_accumulation_steps = 3;
-  CHECK(accumulation_steps(train) == 3);
+  CHECK(global_batch_size(train) == 24);
   train.gradient_accumulation_steps.reset();
   train.global_batch_size = 32;
-  CHECK(accumulation_steps(train) == 4);
+  CHECK(global_batch_size(train) == 32);
+}
+
+TEST_CASE("a warmup, and a decay after it, fit into the steps") {
+  CHECK(after([](Recipe& r) {
+          r.train.max_steps = 10;
+          r.lr_scheduler.warmup_steps = 11;
+        }) == Lines{"lr_scheduler: a warmup of 11 steps is longer than the run of 10"});
+  CHECK(after([](Recipe& r) {
+          r.train.max_steps = 10;
+          r.lr_scheduler.name = "wsd";
+          r.lr_scheduler.warmup_steps = 9;
+        }) == Lines{"lr_scheduler: a warmup of 9 steps and a decay over 0.2 of the 10 steps "
+                    "overlap"});
+  CHECK(after([](Recipe& r) {
+          r.train.max_steps = 10;
+          r.lr_scheduler.warmup_steps = 10;
+        }) == Lines{});
 }
 
 TEST_CASE("the end of the training is given once") {

@@ -13,8 +13,8 @@ void embed_backward(const Tensor& ids, const Tensor& positions, const Tensor& do
 void add_norm(arch::Norm kind, const Tensor& residual, const Tensor& delta, const Tensor& weight,
               const Tensor& bias, double eps, Tensor& sum, Tensor& y, Tensor& mean, Tensor& rstd);
 void norm_backward(arch::Norm kind, const Tensor& dy, const Tensor& sum, const Tensor& weight,
-                   const Tensor& mean, const Tensor& rstd, Tensor& dsum, Tensor& dweight,
-                   Tensor& dbias, Tensor& dsum_act);
+                   const Tensor& mean, const Tensor& rstd, std::int64_t length, Tensor& dsum,
+                   Tensor& dweight, Tensor& dbias, Tensor& dsum_act);
 void rope(Tensor& qkv, const Tensor& positions, const Tensor& cos, const Tensor& sin,
           std::int64_t heads, std::int64_t kv_heads, bool inverse);
 void attention(const AttentionShape& shape, const Tensor& qkv, const Tensor& segment_start,

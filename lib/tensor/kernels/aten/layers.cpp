@@ -49,8 +49,8 @@ void add_norm(arch::Norm kind, const Tensor& residual, const Tensor& delta, cons
 }
 
 void norm_backward(arch::Norm kind, const Tensor& dy, const Tensor& sum, const Tensor& weight,
-                   const Tensor& mean, const Tensor& rstd, Tensor& dsum, Tensor& dweight,
-                   Tensor& dbias, Tensor& dsum_act) {
+                   const Tensor& mean, const Tensor& rstd, std::int64_t /*length*/, Tensor& dsum,
+                   Tensor& dweight, Tensor& dbias, Tensor& dsum_act) {
   const Tensor grad = dy.to(at::kFloat);
   const Tensor row_rstd = rstd.unsqueeze(-1);
   const bool layer_norm = kind == arch::Norm::kLayerNorm;

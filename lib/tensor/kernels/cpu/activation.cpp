@@ -1,7 +1,6 @@
 #include "tensor/kernels/cpu/acts.h"
 #include "tensor/kernels/cpu/math.h"
 #include "tensor/kernels/cpu/parallel.h"
-#include "tensor/kernels/cpu/scratch.h"
 
 namespace llmops::tensor::LLMOPS_ISA {
 namespace {
@@ -87,26 +86,34 @@ void activation_backward(const ActivationCall& call) {
   });
 }
 
-// Rows are summed in fixed groups, so that threads do not change the result.
+// Threads share the columns, and each column is summed in the order of its rows: neither the
+// threads nor the number of rows in a call change the result.
 void column_sums(cpu::Act x, Index rows, Index columns, float* sums) {
-  const Index group = max(64, ceil_div(rows, 64)), groups = ceil_div(rows, group);
-  float* partial = cpu::scratch_array<float>(cpu::Slot::kSums, groups * columns);
+  constexpr Index kVectors = 4, kStrip = kVectors * kLanes;  // of a row, in registers
   with_type(x, [&](auto* data) {
-    parallel_for(groups, ceil_div(16384, group * columns), [&](Index first, Index last) {
-      for (Index g = first; g < last; ++g) {
-        const Index end = min(rows, (g + 1) * group);
-        each_vector(columns, [&](Index i, Index n) {
-          Vec total{};
-          for (Index r = g * group; r < end; ++r) total += load_n(data + r * columns + i, n);
-          store_n(partial + g * columns + i, total, n);
-        });
+    const auto sum_strip = [&](Index begin) {
+      Vec total[kVectors];
+      for (Index v = 0; v < kVectors; ++v) total[v] = load(sums + begin + v * kLanes);
+      for (Index r = 0; r < rows; ++r) {
+        const auto* from = data + r * columns + begin;
+        for (Index v = 0; v < kVectors; ++v) total[v] += load_n(from + v * kLanes, kLanes);
+      }
+      for (Index v = 0; v < kVectors; ++v) store(sums + begin + v * kLanes, total[v]);
+    };
+    const auto sum_rest = [&](Index begin) {
+      each_vector(columns - begin, [&](Index i, Index n) {
+        Vec total = load_n(sums + begin + i, n);
+        for (Index r = 0; r < rows; ++r) total += load_n(data + r * columns + begin + i, n);
+        store_n(sums + begin + i, total, n);
+      });
+    };
+    const Index grain = 16384 / max(1, rows * kStrip);
+    parallel_for(ceil_div(columns, kStrip), grain, [&](Index first, Index last) {
+      for (Index strip = first; strip < last; ++strip) {
+        const Index begin = strip * kStrip;
+        begin + kStrip <= columns ? sum_strip(begin) : sum_rest(begin);
       }
     });
-  });
-  each_vector(columns, [&](Index i, Index n) {
-    Vec total = load_n(sums + i, n);
-    for (Index g = 0; g < groups; ++g) total += load_n(partial + g * columns + i, n);
-    store_n(sums + i, total, n);
   });
 }
 

@@ -42,14 +42,16 @@ void add_norm(arch::Norm kind, const Tensor& residual, const Tensor& delta, cons
 }
 
 void norm_backward(arch::Norm kind, const Tensor& dy, const Tensor& sum, const Tensor& weight,
-                   const Tensor& mean, const Tensor& rstd, Tensor& dsum, Tensor& dweight,
-                   Tensor& dbias, Tensor& dsum_act) {
+                   const Tensor& mean, const Tensor& rstd, std::int64_t length, Tensor& dsum,
+                   Tensor& dweight, Tensor& dbias, Tensor& dsum_act) {
   const bool layer_norm = kind == arch::Norm::kLayerNorm;
   LLMOPS_CHECK(dy.numel() == sum.numel() && dsum.numel() == sum.numel());
+  LLMOPS_CHECK(length > 0 && dy.numel() / dy.size(-1) % length == 0);
   LLMOPS_CHECK(!dsum_act.defined() || dsum_act.scalar_type() == dy.scalar_type());
   raw().norm_backward({.layer_norm = layer_norm,
                        .rows = dy.numel() / dy.size(-1),
                        .columns = dy.size(-1),
+                       .length = length,
                        .dy = act(dy),
                        .sum = floats(sum),
                        .weight = floats(weight),

@@ -10,6 +10,8 @@ using cpu::NormCall;
 
 // Elements that make a part of a parallel loop worth a thread.
 constexpr Index kGrain = 8192;
+// Rows whose gradients of weights are summed by one thread, and how many such sums exist at a time.
+constexpr Index kGroupRows = 64, kGroupsAtOnce = 64;
 
 template <class F>
 inline float sum_row(Index columns, const F& term) {
@@ -106,30 +108,36 @@ void add_norm(const NormCall& call) {
 }
 
 void norm_backward(const NormBackwardCall& call) {
-  // Sums over rows go through fixed groups of rows, so that threads do not change them.
-  const Index group = max(64, ceil_div(call.rows, 64));
-  const Index groups = ceil_div(call.rows, group), size = 2 * call.columns;
-  float* sums = cpu::scratch_array<float>(cpu::Slot::kSums, groups * size);
-  with_type(call.dy, [&](auto* dy) {
-    auto* dsum_act = static_cast<decltype(dy)>(call.dsum_act.data);
-    parallel_for(groups, 1, [&](Index first, Index last) {
-      for (Index i = first; i < last; ++i) {
-        float* mine = sums + i * size;
-        __builtin_memset(mine, 0, static_cast<std::size_t>(size) * sizeof(float));
-        backward_rows(call, dy, dsum_act, mine, i * group, min(call.rows, (i + 1) * group));
-      }
+  // Sums over rows go through groups of rows of one sequence, which are added in order: neither the
+  // threads nor the number of sequences in a call change them.
+  const Index per_sequence = ceil_div(call.length, kGroupRows), size = 2 * call.columns;
+  const Index groups = call.rows / call.length * per_sequence;
+  float* sums = cpu::scratch_array<float>(cpu::Slot::kSums, min(groups, kGroupsAtOnce) * size);
+  for (Index wave = 0; wave < groups; wave += kGroupsAtOnce) {
+    const Index count = min(kGroupsAtOnce, groups - wave);
+    with_type(call.dy, [&](auto* dy) {
+      auto* dsum_act = static_cast<decltype(dy)>(call.dsum_act.data);
+      parallel_for(count, 1, [&](Index first, Index last) {
+        for (Index i = first; i < last; ++i) {
+          const Index sequence = (wave + i) / per_sequence, group = (wave + i) % per_sequence;
+          const Index begin = sequence * call.length + group * kGroupRows;
+          const Index end = min(begin + kGroupRows, (sequence + 1) * call.length);
+          float* mine = sums + i * size;
+          __builtin_memset(mine, 0, static_cast<std::size_t>(size) * sizeof(float));
+          backward_rows(call, dy, dsum_act, mine, begin, end);
+        }
+      });
     });
-  });
-  const auto add = [&](float* to, const float* from) {
-    each_vector(call.columns, [&](Index i, Index n) {
-      Vec total = load_n(from + i, n);
-      for (Index g = 1; g < groups; ++g) total += load_n(from + g * size + i, n);
-      store_n(to + i, load_n(to + i, n) + total, n);
-    });
-  };
-  if (groups == 0) return;
-  add(call.dweight, sums);
-  if (call.dbias) add(call.dbias, sums + call.columns);
+    const auto add = [&](float* to, const float* from) {
+      each_vector(call.columns, [&](Index i, Index n) {
+        Vec total = load_n(to + i, n);
+        for (Index g = 0; g < count; ++g) total += load_n(from + g * size + i, n);
+        store_n(to + i, total, n);
+      });
+    };
+    add(call.dweight, sums);
+    if (call.dbias) add(call.dbias, sums + call.columns);
+  }
 }
 
 }  // namespace llmops::tensor::LLMOPS_ISA

@@ -44,7 +44,7 @@ struct NormCall {
 
 struct NormBackwardCall {
   bool layer_norm = false;
-  Index rows = 0, columns = 0;
+  Index rows = 0, columns = 0, length = 0;  // length: rows of a sequence
   Act dy;
   const float *sum = nullptr, *weight = nullptr, *mean = nullptr, *rstd = nullptr;
   float *dsum = nullptr, *dweight = nullptr, *dbias = nullptr;

@@ -59,7 +59,7 @@ TEST_CASE("norms and their gradients are equal in every table") {
             Tensor dweight = at::ones({width}), dbias = bias.defined() ? at::ones({width}) : bias;
             Tensor dsum_act = with_delta ? at::empty({rows, width}, type) : Tensor();
             kernels.add_norm(kind, residual, delta, weight, bias, 1e-5, sum, y, mean, rstd);
-            kernels.norm_backward(kind, dy, sum, weight, mean, rstd, dsum, dweight, dbias,
+            kernels.norm_backward(kind, dy, sum, weight, mean, rstd, rows, dsum, dweight, dbias,
                                   dsum_act);
             Tensors out{sum, y, rstd, dsum, dweight};
             if (layer_norm) out.push_back(mean);

@@ -60,7 +60,7 @@ TEST_CASE("a NaN passes through norms, products, activations and dropout") {
         Tensor out = at::empty({4, 33}, type), dsum = at::zeros({4, 33}), dweight = at::zeros({33});
         kernels.add_norm(kind, stream, x, weight, {}, 1e-5, sum, out, mean, rstd);
         check_row(out);
-        kernels.norm_backward(kind, out, sum, weight, mean, rstd, dsum, dweight, none, none);
+        kernels.norm_backward(kind, out, sum, weight, mean, rstd, 4, dsum, dweight, none, none);
         check_row(dsum);
         CHECK_FALSE(finite(dweight));
       }

@@ -13,7 +13,7 @@ void check_on_gpu(bool bf16, double bound) {
   const at::Device gpu(at::kCUDA, 0);
   for (const NamedConfig& model : every_shape()) {
     for (const double p : {0.0, 0.2}) {
-      const DropoutPlace dropout{.p = p, .seed = kSeed, .micro_batch = 3};
+      const PassContext dropout{.dropout = p, .seed = kSeed, .step = 3};
       const data::Batch batch = random_batch(model.config, 3, 29, kSeed, 3);
       const double scale = 1.0 / static_cast<double>(batch.supervised_tokens);
       Weights weights(model.config, gpu, bf16);

@@ -42,7 +42,7 @@ TEST_CASE("the loss layer works on its own buffers alone, whatever the chunk") {
     const ModelTensors& tensors = weights.tensors();
     ModelTensors gradients;
     gradients.head = at::zeros_like(tensors.head);
-    head_loss(cpu_kernels(), tensors, act, 0.5f, &gradients);
+    head_loss(cpu_kernels(), tensors, act, 0.5f, &gradients, {});
 
     const Tensor logits = act.norm_final.to(at::kDouble).mm(tensors.head.to(at::kDouble).t());
     const Tensor counted = act.targets.ge(0).unsqueeze(1);

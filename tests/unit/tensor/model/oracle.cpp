@@ -35,7 +35,7 @@ struct Formula {
   const arch::ParameterLayout layout = arch::parameter_layout(config);
   const Tensor leaf;  // all weights, float64
   const data::Batch& batch;
-  const DropoutPlace& place;
+  const PassContext& place;
   const std::int64_t B = batch.rows, T = batch.length, D = config.head_dim;
 
   Tensor weight(Role role, int layer) const {
@@ -63,9 +63,9 @@ struct Formula {
   // `site` counts from 0: the embedding, then three places in each layer. The masks are constants
   // here, those of the kernels: tests of the kernels look into them.
   Tensor drop(const Tensor& x, std::uint64_t site) const {
-    if (place.p == 0) return x;
+    if (place.dropout == 0) return x;
     const std::int64_t columns = x.size(-1), rows = x.numel() / columns;
-    const DropoutKey key{place.p, place.seed, place.micro_batch, site, 0};
+    const DropoutKey key{place.dropout, place.seed, place.step, site, 0};
     return x * aten::dropout_scales(key, rows, columns, x).view(x.sizes());
   }
 
@@ -135,7 +135,7 @@ struct Formula {
 }  // namespace
 
 Reference reference(const arch::TransformerConfig& config, const Tensor& flat,
-                    const data::Batch& batch, double scale, const DropoutPlace& dropout) {
+                    const data::Batch& batch, double scale, const PassContext& dropout) {
   const at::AutoGradMode differentiate(true);
   const Tensor leaf = flat.to(at::kDouble, false, true).set_requires_grad(true);
   const Formula formula{.config = config, .leaf = leaf, .batch = batch, .place = dropout};

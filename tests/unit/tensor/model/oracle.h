@@ -14,6 +14,6 @@ struct Reference {
   Tensor gradients;  // flat, of scale * loss_sum
 };
 Reference reference(const arch::TransformerConfig& config, const Tensor& flat,
-                    const data::Batch& batch, double scale, const DropoutPlace& dropout = {});
+                    const data::Batch& batch, double scale, const PassContext& dropout = {});
 
 }  // namespace llmops::tensor

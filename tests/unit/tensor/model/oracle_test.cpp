@@ -24,7 +24,7 @@ struct Bounds {
 
 // Everything that one table computes for the batch, in every mode and cut, against the formula.
 void check_table(const Kernels& kernels, Weights& weights, const data::Batch& batch,
-                 const DropoutPlace& dropout, const Reference& want, double scale,
+                 const PassContext& dropout, const Reference& want, double scale,
                  const Bounds& bounds) {
   for (const plan::Recompute recompute : kModes) {
     for (int shards = 1; shards <= std::min<std::int64_t>(2, batch.rows); ++shards) {
@@ -42,7 +42,7 @@ void check_table(const Kernels& kernels, Weights& weights, const data::Batch& ba
 void check_model(const NamedConfig& model, const data::Batch& batch, bool bf16, double p,
                  const Bounds& bounds) {
   CAPTURE(kSeed, model.name, batch.rows, batch.length, batch.segmented);
-  const DropoutPlace dropout{.p = p, .seed = kSeed, .micro_batch = 3};
+  const PassContext dropout{.dropout = p, .seed = kSeed, .step = 3};
   Weights weights(model.config, at::Device(at::kCPU), bf16);
   randomize(weights, kSeed);
   const double scale = 1.0 / static_cast<double>(batch.supervised_tokens);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "plan/buffers.h"
+#include "tests/unit/tensor/batches.h"
 
 namespace llmops::tensor {
 
@@ -44,13 +45,13 @@ void run(const Kernels& kernels, Weights& weights, const data::Batch& batch, dou
   const at::NoGradGuard no_grad;  // a property of the thread
   const arch::TransformerConfig& config = weights.config();
   Activations& act = shard.activations;
-  DropoutPlace place = passes.dropout;
+  PassContext place = passes.dropout;
   place.first_row = shard.first;
   ModelTensors gradients = bind(config, weights.layout(), shard.flat);
-  act.set_batch(batch, shard.first);
+  act.set_batch(rows_of(batch, shard.first, act.rows));
   forward(kernels, config, weights.tensors(), act, place);
   kernels.linear(act.norm_final, weights.tensors().head, {}, shard.logits);
-  head_loss(kernels, weights.tensors(), act, static_cast<float>(scale), &gradients);
+  head_loss(kernels, weights.tensors(), act, static_cast<float>(scale), &gradients, place);
   backward(kernels, config, passes.recompute, weights.tensors(), act, place, gradients);
 }
 

@@ -12,7 +12,7 @@ namespace llmops::tensor {
 struct Passes {
   plan::Recompute recompute = plan::Recompute::kOff;
   int shards = 1;  // computed side by side, in a thread each
-  DropoutPlace dropout = {};
+  PassContext dropout = {};
 };
 struct Computed {
   Tensor logits;  // float [B T, V]

@@ -61,7 +61,7 @@ TEST_CASE("patience counts bad steps in a row and a good one starts over") {
 TEST_CASE("a guard goes on from its stored state") {
   LossGuard guard({}), restored({});
   fill(guard);
-  restored.restore(parse_json(guard.state().dump(), "state"));
+  restored.restore(guard.state());
   CHECK(restored.judge(3.3, 1).zscore == guard.judge(3.3, 1).zscore);
 }
 

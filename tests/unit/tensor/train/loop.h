@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <set>
@@ -12,38 +13,56 @@
 
 namespace llmops::tensor {
 
-// An endless text of chain_batch(), where some micro batches follow another rule.
+// An endless text of chain_batch(), where some rows follow another rule or have no targets.
 class ChainSource final : public data::BatchSource {
  public:
-  ChainSource(std::int64_t rows, std::int64_t length, std::set<std::int64_t> bad)
-      : rows_(rows), length_(length), bad_(std::move(bad)) {}
-  std::int64_t batches_per_epoch() const override { return 1000; }
-  std::int64_t tokens_per_epoch() const override { return 1000 * rows_ * length_; }
-  void read(std::int64_t index, data::Batch& batch) const override {
-    batch = chain_batch(rows_, length_, static_cast<std::uint64_t>(index));
-    if (!bad_.contains(index)) return;
-    for (std::int32_t& target : batch.targets) target = (target + 11) % 29;
+  using Numbers = std::set<std::int64_t>;
+  ChainSource(std::int64_t length, Numbers bad, Numbers empty)
+      : length_(length), bad_(std::move(bad)), empty_(std::move(empty)) {}
+  std::int64_t rows_per_epoch() const override { return 1000; }
+  std::int64_t tokens_per_epoch() const override { return 1000 * length_; }
+  void read(std::int64_t first, std::int64_t count, data::Batch& batch) const override {
+    batch = {};
+    batch.length = length_;
+    for (std::int64_t row = first; row < first + count; ++row) append(row, batch);
   }
 
  private:
-  std::int64_t rows_, length_;
-  std::set<std::int64_t> bad_;
+  void append(std::int64_t number, data::Batch& batch) const {
+    data::Batch row = chain_batch(1, length_, static_cast<std::uint64_t>(number));
+    for (std::int32_t& target : row.targets) {
+      if (bad_.contains(number)) target = (target + 11) % 29;
+      if (empty_.contains(number)) target = data::kIgnore;
+    }
+    const auto add = [](std::vector<std::int32_t>& to, const std::vector<std::int32_t>& from) {
+      to.insert(to.end(), from.begin(), from.end());
+    };
+    ++batch.rows;
+    add(batch.inputs, row.inputs);
+    add(batch.targets, row.targets);
+    add(batch.positions, row.positions);
+    add(batch.segment_start, row.segment_start);
+    if (!empty_.contains(number)) batch.supervised_tokens += length_;
+  }
+
+  std::int64_t length_;
+  Numbers bad_, empty_;
 };
 
 class ChainData final : public data::Dataset {
  public:
-  std::set<std::int64_t> bad;  // micro batches
+  ChainSource::Numbers bad, empty;  // rows
 
   const text::Tokenizer& tokenizer() const override { return *tokenizer_; }
   const std::vector<data::SourceCount>& train_counts() const override { return counts_; }
   const std::vector<data::SourceCount>& eval_counts() const override { return counts_; }
   std::string digest() const override { return "chain"; }
   bool has_eval() const override { return true; }
-  std::unique_ptr<data::BatchSource> train_batches(std::int64_t rows, int, int) const override {
-    return std::make_unique<ChainSource>(rows, 12, bad);
+  std::unique_ptr<data::BatchSource> train_batches() const override {
+    return std::make_unique<ChainSource>(12, bad, empty);
   }
-  std::unique_ptr<data::BatchSource> eval_batches(std::int64_t rows) const override {
-    return std::make_unique<ChainSource>(rows, 12, std::set<std::int64_t>{});
+  std::unique_ptr<data::BatchSource> eval_batches() const override {
+    return std::make_unique<ChainSource>(12, ChainSource::Numbers{}, ChainSource::Numbers{});
   }
   const std::vector<std::int64_t>& eval_document_starts() const override { return starts_; }
   std::int64_t eval_row_start(std::int64_t) const override { return 0; }
@@ -64,6 +83,8 @@ class Host final : public engine::TrainHost {
   std::function<double(std::int64_t)> eval_loss = [](std::int64_t) { return 1.0; };
   std::function<double(std::int64_t)> average_loss = eval_loss;
   std::int64_t stop_at = -1;
+  // Stops within the step after this one, when so many questions were asked in it.
+  std::int64_t stop_within = -1, stop_after_questions = 0;
   std::set<std::int64_t> save_at;
 
   void report(const engine::StepReport& report) override { reports.push_back(report); }
@@ -83,20 +104,24 @@ class Host final : public engine::TrainHost {
     return {{{std::string(prefix) + "loss", loss}}, true};
   }
   void rolled_back(std::int64_t step) override { rolled_back_to.push_back(step); }
-  bool stop_requested() override { return step() == stop_at; }
+  bool stop_requested() override {
+    if (step() == stop_within) return ++questions_ > stop_after_questions;
+    return step() == stop_at;
+  }
   bool take_save_request() override { return save_at.erase(step()) > 0; }
 
  private:
   std::int64_t step() const { return reports.empty() ? 0 : reports.back().step; }
+
+  std::atomic<std::int64_t> questions_ = 0;
 };
 
-// A run of a tiny model on the chain: two micro batches of 4 rows a step.
+// A run of a tiny model on the chain: steps of 8 rows, 4 at a time.
 inline engine::TrainJob chain_job(const data::Dataset& dataset, const std::string& output_dir,
                                   std::int64_t steps, int shards = 1) {
   engine::TrainJob job;
   job.config = tiny_llama();
-  job.plan = tiny_plan(4, 12, shards);
-  job.plan.accumulation = 2;
+  job.plan = tiny_plan(4, 12, shards, 2);
   job.plan.total_steps = steps;
   job.plan.warmup_steps = 3;
   job.plan.flops_per_token = 1;

@@ -7,6 +7,7 @@
 #include "data/batch.h"
 #include "plan/plan.h"
 #include "recipe/sections.h"
+#include "tests/unit/tensor/batches.h"
 
 namespace llmops::tensor {
 
@@ -42,14 +43,18 @@ inline arch::TransformerConfig tiny_llama() {
   return c;
 }
 
-inline plan::Plan tiny_plan(std::int64_t rows, std::int64_t length, int shards = 1) {
+// Steps of `passes` times `rows` sequences.
+inline plan::Plan tiny_plan(std::int64_t rows, std::int64_t length, int shards = 1,
+                            std::int64_t passes = 1) {
   plan::Plan plan;
-  plan.micro_batch = rows;
+  plan.global_batch = rows * passes;
   plan.length = length;
   plan.shards = shards;
+  plan.shard_rows = (rows + shards - 1) / shards;
+  plan.accumulation = passes;
   plan.threads = 2;
   plan.threading = shards > 1 ? plan::Threading::kRows : plan::Threading::kOps;
-  plan.loss_chunk_rows = 7;
+  plan.loss_chunk_rows = 24;
   return plan;
 }
 
@@ -85,24 +90,6 @@ inline data::Batch chain_batch(std::int64_t rows, std::int64_t length, std::uint
   }
   batch.supervised_tokens = rows * length;
   return batch;
-}
-
-// Rows [first, first + rows) of a batch.
-inline data::Batch rows_of(const data::Batch& batch, std::int64_t first, std::int64_t rows) {
-  data::Batch part;
-  part.rows = rows;
-  part.length = batch.length;
-  part.segmented = batch.segmented;
-  const auto begin = first * batch.length, end = begin + rows * batch.length;
-  const auto cut = [&](const std::vector<std::int32_t>& from) {
-    return std::vector<std::int32_t>(from.begin() + begin, from.begin() + end);
-  };
-  part.inputs = cut(batch.inputs);
-  part.targets = cut(batch.targets);
-  part.positions = cut(batch.positions);
-  part.segment_start = cut(batch.segment_start);
-  for (std::int32_t target : part.targets) part.supervised_tokens += target >= 0;
-  return part;
 }
 
 }  // namespace llmops::tensor

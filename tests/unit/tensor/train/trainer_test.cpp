@@ -155,7 +155,7 @@ TEST_CASE("evaluation and samples come at their steps, at the start and at the e
 TEST_CASE("after losses that stay high the run goes back to a checkpoint from before them") {
   ChainData data;
   // Steps 41 to 43 read these.
-  for (std::int64_t i = 80; i < 86; ++i) data.bad.insert(i);
+  for (std::int64_t row = 320; row < 344; ++row) data.bad.insert(row);
   const TemporaryDirectory folder;
   engine::TrainJob job = chain_job(data, folder.path(), 50);
   job.recipe.optimizer.learning_rate = 1e-2;
@@ -187,11 +187,169 @@ TEST_CASE("a run that blows up ends as diverged and saves nothing that is not fi
   CHECK(host.rolled_back_to.size() == 2);
   CHECK(std::count(host.events.begin(), host.events.end(), "non_finite") >= 9);
   for (const engine::StepReport& report : host.reports) {
-    CHECK(report.skipped == !(std::isfinite(report.loss) && std::isfinite(report.grad_norm)));
+    const bool finite = std::isfinite(report.loss) && std::isfinite(report.grad_norm);
+    CHECK(report.outcome ==
+          (finite ? engine::StepOutcome::kUpdated : engine::StepOutcome::kNotFinite));
   }
   for (const auto& found : checkpoint::list_checkpoints(folder.path())) {
     CHECK_FALSE(checkpoint::verify(found.path));
   }
+}
+
+namespace {
+
+// 30 rows in steps of 8, so that the last has 6, taken `micro` at a time.
+engine::TrainJob uneven_job(const data::Dataset& data, const std::string& folder,
+                            std::int64_t micro, int shards) {
+  engine::TrainJob job = chain_job(data, folder, 4, shards);
+  job.config.dropout = 0.1;
+  job.plan.total_rows = 30;
+  job.plan.shard_rows = (micro + shards - 1) / shards;
+  job.plan.accumulation = (8 / shards + job.plan.shard_rows - 1) / job.plan.shard_rows;
+  return job;
+}
+
+}  // namespace
+
+TEST_CASE("8 x 1, 4 x 2 and 1 x 8 rows give the same bits, with dropout and an uneven tail") {
+  const ChainData data;
+  for (const int shards : {1, 2}) {
+    std::string want;
+    for (const std::int64_t micro : {8, 4, 3, 1}) {
+      CAPTURE(shards, micro);
+      const TemporaryDirectory folder;
+      Host host;
+      const auto result = train(uneven_job(data, folder.path(), micro, shards), host);
+      CHECK(result.step == 4);
+      CHECK(host.reports.back().tokens == 6 * 12);
+      CHECK(load_json(join_path(result.checkpoint, "state/trainer.json")).at("rows").as_int() ==
+            30);
+      const std::string weights =
+          checkpoint::read_manifest(result.checkpoint).files.at("model.safetensors").sha256;
+      if (want.empty()) want = weights;
+      CHECK(weights == want);
+    }
+  }
+}
+
+TEST_CASE("a run resumes with half the micro batch and reads the same rows to the same bits") {
+  const ChainData data;
+  const TemporaryDirectory whole, parts;
+  Host straight, first, second;
+  const auto want = train(uneven_job(data, whole.path(), 8, 2), straight);
+  first.stop_at = 2;
+  const auto stopped = train(uneven_job(data, parts.path(), 8, 2), first);
+  engine::TrainJob rest = uneven_job(data, parts.path(), 4, 2);
+  rest.resume_from = stopped.checkpoint;
+  const auto got = train(std::move(rest), second);
+  const auto digest = [](const std::string& folder) {
+    return checkpoint::read_manifest(folder).files.at("model.safetensors").sha256;
+  };
+  CHECK(got.total_tokens == want.total_tokens);
+  CHECK(digest(got.checkpoint) == digest(want.checkpoint));
+}
+
+TEST_CASE("a run whose last step was short goes further for exactly the rows that are left") {
+  const ChainData data;
+  const TemporaryDirectory folder;
+  Host first, second;
+  const auto ended = train(uneven_job(data, folder.path(), 8, 1), first);
+  engine::TrainJob further = uneven_job(data, folder.path(), 8, 1);
+  further.plan.total_rows = 60;
+  further.plan.total_steps = 8;
+  further.resume_from = ended.checkpoint;
+  const auto got = train(std::move(further), second);
+  CHECK(got.total_tokens == 60 * 12);
+  CHECK(got.step == 8);
+  CHECK(second.reports.front().tokens == 8 * 12);
+  CHECK(second.reports.back().tokens == 6 * 12);
+}
+
+TEST_CASE("a stop within a step gives the step up and saves the state before it") {
+  const ChainData data;
+  const TemporaryDirectory whole, parts;
+  Host straight;
+  const auto want = train(chain_job(data, whole.path(), 6), straight);
+  // Between the layers of the first pass, within the backward pass, and in the second pass.
+  for (const std::int64_t questions : {1, 2, 4, 7, 10}) {
+    CAPTURE(questions);
+    const TemporaryDirectory folder;
+    Host first, second;
+    first.stop_within = 3;
+    first.stop_after_questions = questions;
+    const auto stopped = train(chain_job(data, folder.path(), 6), first);
+    CHECK(stopped.code == ExitCode::kTerminated);
+    CHECK(stopped.step == 3);
+    engine::TrainJob rest = chain_job(data, folder.path(), 6);
+    rest.resume_from = stopped.checkpoint;
+    CHECK(content(train(std::move(rest), second).checkpoint) == content(want.checkpoint));
+  }
+}
+
+TEST_CASE("a step without targets is reported as such and changes no weight") {
+  ChainData data;
+  for (std::int64_t row = 8; row < 16; ++row) data.empty.insert(row);
+  const TemporaryDirectory folder;
+  engine::TrainJob job = chain_job(data, folder.path(), 3);
+  job.recipe.checkpoint.save_steps = 1;
+  job.recipe.checkpoint.keep_last = 3;
+  Host host;
+  train(std::move(job), host);
+  CHECK(host.reports[0].outcome == engine::StepOutcome::kUpdated);
+  CHECK(host.reports[1].outcome == engine::StepOutcome::kNoTargets);
+  CHECK(host.reports[2].outcome == engine::StepOutcome::kUpdated);
+  const auto digest = [&](const char* name) {
+    const std::string path = join_path(folder.path(), name);
+    return checkpoint::read_manifest(path).files.at("model.safetensors").sha256;
+  };
+  CHECK(digest("checkpoint-1") == digest("checkpoint-2"));
+  CHECK(digest("checkpoint-3") != digest("checkpoint-2"));
+}
+
+TEST_CASE("a stop amid bad steps saves a state that no rollback returns to") {
+  ChainData data;
+  for (std::int64_t row = 320; row < 352; ++row) data.bad.insert(row);
+  const TemporaryDirectory folder;
+  const auto job = [&] {
+    engine::TrainJob made = chain_job(data, folder.path(), 50);
+    made.recipe.optimizer.learning_rate = 1e-2;
+    made.recipe.checkpoint.save_steps = 40;
+    made.recipe.checkpoint.keep_last = 1;
+    made.recipe.guard.window = 32;
+    made.recipe.guard.spike_zscore = 4;
+    made.recipe.guard.patience = 4;
+    return made;
+  };
+  Host first, second;
+  first.stop_at = 42;
+  const auto stopped = train(job(), first);
+  CHECK(stopped.step == 42);
+  CHECK(checkpoints(folder.path()) == Steps{40, 42});  // 40 is kept beyond keep_last
+  engine::TrainJob rest = job();
+  rest.resume_from = stopped.checkpoint;
+  const auto result = train(std::move(rest), second);
+  CHECK(second.rolled_back_to == Steps{40});
+  CHECK(result.step == 50);
+}
+
+TEST_CASE("after a rollback the best checkpoint is one that exists") {
+  ChainData data;
+  for (std::int64_t row = 320; row < 344; ++row) data.bad.insert(row);
+  const TemporaryDirectory folder;
+  engine::TrainJob job = chain_job(data, folder.path(), 50);
+  job.recipe.optimizer.learning_rate = 1e-2;
+  job.recipe.checkpoint.save_steps = 39;
+  job.recipe.checkpoint.keep_last = 1;
+  job.recipe.checkpoint.keep_best = 1;
+  job.recipe.eval.eval_steps = 10;
+  job.recipe.guard.window = 32;
+  job.recipe.guard.spike_zscore = 4;
+  Host host;
+  // 30 is the best when 39 is saved; 40 is better and takes its place; then 39 comes back.
+  host.eval_loss = [](std::int64_t step) { return step == 30 ? 0.2 : step == 40 ? 0.1 : 1.0; };
+  const auto result = train(std::move(job), host);
+  REQUIRE(host.rolled_back_to.size() == 1);
+  if (!result.best_checkpoint.empty()) CHECK(path_exists(result.best_checkpoint));
 }
 
 }  // namespace llmops::tensor
