@@ -81,8 +81,4 @@ std::optional<Found> newest_valid(const std::string& output_dir,
 void prune(const std::string& output_dir, std::int64_t keep_last,
            const std::vector<std::int64_t>& keep);
 
-// Keys whose values differ between a checkpoint's identity and this run's, "key: old -> new";
-// members of objects as "a.b".
-std::vector<std::string> identity_changes(const Json& saved, const Json& now);
-
 }  // namespace llmops::checkpoint

@@ -111,6 +111,9 @@ data::EvalLayout layout_of(const std::string& folder, std::int64_t max_seq_lengt
   const checkpoint::Manifest manifest = checkpoint::read_manifest(folder);
   const Json* identity = manifest.info.find("identity");
   if (!identity || !identity->is_object()) return layout;
+  const recipe::Data standard;  // an absent key means its default
+  layout.packing = standard.packing;
+  layout.append_eos = standard.append_eos;
   const Json *packing = identity->find("data.packing"), *eos = identity->find("data.append_eos");
   if (packing && packing->is_string()) layout.packing = packing->as_string();
   if (eos && eos->is_bool()) layout.append_eos = eos->as_bool();

@@ -133,8 +133,7 @@ Action define_schema(CLI::App& app, const Invocation& invocation) {
     if (options->markdown) {
       fmt::print(invocation.out, "{}", recipe::reference_page());
     } else if (options->keys) {
-      recipe::Recipe standard;
-      for (const config::Key& key : config::keys(config::fields_of(standard))) {
+      for (const config::Key& key : recipe::recipe_keys()) {
         if (key.kind != config::Key::Kind::kValue) continue;
         fmt::print(invocation.out, "{}\n", config::example_path(key.path));
       }

@@ -6,6 +6,8 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "checkpoint/checkpoint.h"
+#include "config/identity.h"
+#include "config/settings.h"
 #include "record/run_recorder.h"
 
 namespace llmops::command {
@@ -13,35 +15,65 @@ namespace llmops::command {
 namespace {
 
 // A typing error would otherwise allow nothing, in silence.
-void check_allowed_keys(const TrainOptions& options, const Json& identity) {
+void check_allowed_keys(const TrainOptions& options, const TrainSetup& setup,
+                        const std::vector<config::Change>& changes) {
+  std::vector<std::string> known;
+  for (const auto& change : changes) known.push_back(change.key);
+  const Json identity = setup.identity_json();
+  for (const auto& [key, value] : identity.as_object()) known.push_back(key);
+  for (const auto& setting : config::settings(config::fields_of(setup.recipe()))) {
+    if (setting.role == config::Role::kIdentity) known.push_back(setting.key);
+  }
   for (const std::string& key : options.allow_change) {
-    if (identity.find(key)) continue;
-    std::vector<std::string> known;
-    for (const auto& [name, value] : identity.as_object()) known.push_back(name);
+    if (std::find(known.begin(), known.end(), key) != known.end()) continue;
     const auto near = nearest(key, known);
     throw usage_error("--allow-change {}: no key whose change is refused", key)
         .hint(near ? fmt::format("did you mean {}?", *near) : "see the roles in docs/recipe.md");
   }
 }
 
+// What differs between the run and the one that saved the checkpoint at `folder`.
+std::vector<config::Change> changes_since(const std::string& folder,
+                                          const checkpoint::Manifest& manifest,
+                                          const TrainSetup& setup) {
+  const Json& saved = manifest.info.at("identity");
+  if (saved.find("digest.code") != nullptr) {
+    throw damaged("the checkpoint was written by an earlier version of llmops")
+        .at(folder)
+        .hint("resume it with that version, or start a new run");
+  }
+  return config::identity_changes(saved, setup.identity_json(), recipe::recipe_keys());
+}
+
+std::string shown(const Json& value) {
+  constexpr std::size_t kMost = 60;
+  if (value.is_null()) return "(none)";
+  const std::string text = printable(value.is_string() ? value.as_string() : value.dump());
+  if (text.size() <= kMost) return text;
+  std::size_t end = kMost - 3;
+  while (end > 0 && (text[end] & '\xc0') == '\x80') --end;  // not within a code point
+  return text.substr(0, end) + "...";
+}
+
 // The checkpoint at `folder` as a point to go on from.
 ResumePoint point_at(const TrainOptions& options, const std::string& folder,
                      const TrainSetup& setup) {
-  check_allowed_keys(options, setup.identity_json());
   const checkpoint::Manifest manifest = checkpoint::read_manifest(folder);
   ResumePoint point;
   point.checkpoint = absolute_path(folder);
   point.step = manifest.step;
+  const auto changes = changes_since(folder, manifest, setup);
+  check_allowed_keys(options, setup, changes);
   std::vector<std::string> refused;
-  for (const std::string& change :
-       checkpoint::identity_changes(manifest.info.at("identity"), setup.identity_json())) {
-    const std::string key = change.substr(0, change.find(':'));
-    const bool allowed = std::find(options.allow_change.begin(), options.allow_change.end(), key) !=
-                         options.allow_change.end();
+  for (const config::Change& change : changes) {
+    const std::string text =
+        fmt::format("{}: {} -> {}", change.key, shown(change.before), shown(change.after));
+    const bool allowed = std::find(options.allow_change.begin(), options.allow_change.end(),
+                                   change.key) != options.allow_change.end();
     if (allowed) {
-      point.changes.push_back("changed since the checkpoint: " + change);
+      point.changes.push_back("changed since the checkpoint: " + text);
     } else {
-      refused.push_back(change);
+      refused.push_back(text);
     }
   }
   if (!refused.empty()) {
@@ -169,8 +201,7 @@ std::optional<std::string> newest_of_another(const TrainSetup& setup, Progress& 
   const auto found = newest_checkpoint(setup.recipe().output_dir, progress);
   if (!found) return std::nullopt;
   const checkpoint::Manifest manifest = checkpoint::read_manifest(found->path);
-  const auto changes =
-      checkpoint::identity_changes(manifest.info.at("identity"), setup.identity_json());
+  const auto changes = changes_since(found->path, manifest, setup);
   return changes.empty() ? std::nullopt : std::optional(found->path);
 }
 

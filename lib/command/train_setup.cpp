@@ -103,20 +103,19 @@ TrainSetup set_up(const TrainOptions& options, const Invocation& invocation, Pro
   }
   setup.digests = {{"recipe", setup.loaded.digest},
                    {"data", setup.dataset->digest()},
-                   {"tokenizer", setup.dataset->tokenizer().digest()},
-                   {"code", std::string(version())}};
+                   {"tokenizer", setup.dataset->tokenizer().digest()}};
   if (recipe.model.path) {
     setup.digests["base_weights"] = digest_of_weights(*recipe.model.path);
   }
   setup.identity = digest_of(setup.digests);
+  setup.digests["code"] = version();
   return setup;
 }
 
 Json TrainSetup::identity_json() const {
-  Json json = Json::object();
-  for (const auto& [key, value] : loaded.identity) json.set(key, value);
+  Json json = loaded.identity;
   for (const auto& [name, digest] : digests) {
-    if (name != "recipe") json.set("digest." + name, digest);
+    if (name != "recipe" && name != "code") json.set("digest." + name, digest);
   }
   return json;
 }

@@ -33,11 +33,11 @@ struct TrainSetup {
   plan::Machine machine;
   plan::Plan plan;
   std::map<std::string, std::string> digests;  // component -> sha256
-  std::string identity;                        // of all of them
+  std::string identity;                        // of all of them but the program's
 
   const recipe::Recipe& recipe() const { return loaded.recipe; }
-  // What a checkpoint remembers of the run's identity: the identity fields of the recipe by key,
-  // and the digests. A resume compares it.
+  // What a checkpoint remembers of the run's identity: that of the recipe, and the digests of what
+  // the run reads as "digest.NAME".
   Json identity_json() const;
 };
 

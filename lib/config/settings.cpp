@@ -2,9 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
-#include "base/hash.h"
 #include "config/value.h"
 
 namespace llmops::config {
@@ -51,12 +48,6 @@ class Lister : public Visitor {
   KeyPath path_;
 };
 
-const Setting* find(const std::vector<Setting>& settings, std::string_view key) {
-  const auto found = std::find_if(settings.begin(), settings.end(),
-                                  [&](const Setting& setting) { return setting.key == key; });
-  return found == settings.end() ? nullptr : &*found;
-}
-
 }  // namespace
 
 std::vector<Setting> settings(const Fields& fields, const Origins* origins) {
@@ -64,30 +55,6 @@ std::vector<Setting> settings(const Fields& fields, const Origins* origins) {
   Lister lister(origins, list);
   fields(lister);
   return list;
-}
-
-std::string identity_digest(const std::vector<Setting>& settings) {
-  Sha256 hash;
-  for (const Setting& setting : settings) {
-    if (setting.role != Role::kIdentity || setting.value.is_null()) continue;
-    hash.update(setting.key + "=" + setting.value.dump() + "\n");
-  }
-  return hash.finish();
-}
-
-std::vector<Change> diff(const std::vector<Setting>& before, const std::vector<Setting>& after) {
-  std::vector<Change> changes;
-  for (const Setting& old : before) {
-    const Setting* now = find(after, old.key);
-    const Json value = now != nullptr ? now->value : Json();
-    if (value != old.value) changes.push_back({old.key, old.value, value, old.role});
-  }
-  for (const Setting& now : after) {
-    if (find(before, now.key) == nullptr && !now.value.is_null()) {
-      changes.push_back({now.key, Json(), now.value, now.role});
-    }
-  }
-  return changes;
 }
 
 std::string_view name_of(Role role) {

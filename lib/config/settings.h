@@ -19,15 +19,6 @@ struct Setting {
 // stand as they were given, so that the list may be stored.
 std::vector<Setting> settings(const Fields& fields, const Origins* origins = nullptr);
 
-// SHA-256 over keys and values of the role kIdentity that are set.
-std::string identity_digest(const std::vector<Setting>& settings);
-
-struct Change {
-  std::string key;
-  Json before, after;  // null: unset or absent
-  Role role;
-};
-std::vector<Change> diff(const std::vector<Setting>& before, const std::vector<Setting>& after);
 std::string_view name_of(Role role);  // "identity", "horizon", "operational"
 
 }  // namespace llmops::config

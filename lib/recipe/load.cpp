@@ -5,7 +5,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/text.h"
-#include "config/keys.h"
+#include "config/identity.h"
 #include "config/load.h"
 #include "config/overrides.h"
 #include "config/parse.h"
@@ -32,12 +32,9 @@ config::LoadedFile read(const std::string& path, config::Problems& problems) {
   return config::load_file(path, problems);
 }
 
-config::ParseOptions parse_options() {
+config::ParseOptions parse_options(const std::vector<config::Key>& keys) {
   config::ParseOptions options;
-  Recipe standard;
-  for (const config::Key& key : config::keys(config::fields_of(standard))) {
-    options.all_keys.push_back(key.path);
-  }
+  for (const config::Key& key : keys) options.all_keys.push_back(key.path);
   options.advise = advise_on_key;
   return options;
 }
@@ -89,17 +86,17 @@ LoadedRecipe load_recipe(const std::string& path, std::span<const std::string> o
   config::LoadedFile file = read(path, loaded.problems);
   loaded.given = std::move(file.text);
   config::apply_overrides(file.root, overrides, loaded.problems);
+  const std::vector<config::Key> keys = recipe_keys();
   const config::Fields fields = config::fields_of(loaded.recipe);
-  config::parse(file.root, fields, parse_options(), loaded.origins, loaded.problems);
+  config::parse(file.root, fields, parse_options(keys), loaded.origins, loaded.problems);
   check_across_sections(loaded, {file.root.place.source, 0, 0});
   for (config::Setting& setting : config::settings(fields, &loaded.origins)) {
     if (setting.value.is_null()) continue;
-    if (setting.role == config::Role::kIdentity) {
-      loaded.identity.emplace_back(setting.key, setting.value);
-    }
     loaded.params.emplace_back(std::move(setting.key), std::move(setting.value));
   }
-  loaded.digest = config::identity_digest(config::settings(fields));
+  const Recipe decisive = canonical(loaded.recipe);
+  loaded.identity = config::identity(config::fields_of(decisive), keys, loaded.origins);
+  loaded.digest = config::identity_digest(loaded.identity);
   loaded.resolved = config::write_yaml(fields, loaded.origins);
   return loaded;
 }

@@ -19,10 +19,10 @@ struct LoadedRecipe {
   std::string given;        // the file's text
   std::string resolved;     // every default filled in; reads back as the same recipe
   config::Origins origins;  // where each value comes from
-  std::vector<std::pair<std::string, Json>> params;    // every key that is set, and its value
-  std::vector<std::pair<std::string, Json>> identity;  // those whose change changes the result
-  std::string digest;                                  // SHA-256 of `identity`
-  config::Problems problems;                           // empty: the recipe is sound
+  std::vector<std::pair<std::string, Json>> params;  // every key that is set, and its value
+  Json identity;              // what decides the result: see config/identity.h
+  std::string digest;         // SHA-256 of `identity`
+  config::Problems problems;  // empty: the recipe is sound
 
   // Throws Error(kUsage) with one line per problem.
   void require_sound() const;

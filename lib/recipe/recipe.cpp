@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "recipe/model_config.h"
+
 namespace llmops::recipe {
 
 void Recipe::fields(config::Visitor& v) {
@@ -26,6 +28,37 @@ void Recipe::fields(config::Visitor& v) {
   v.field("expect", expect,
           "What must hold at the end, as in 'eval/loss <= 1.9'; else exit code 3.",
           config::any().operational());
+}
+
+std::vector<config::Key> recipe_keys() {
+  Recipe standard;
+  return config::keys(config::fields_of(standard));
+}
+
+Recipe canonical(Recipe recipe) {
+  Recipe bare = recipe;
+  ModelShape& left_out = bare.model.config;
+  left_out.num_key_value_heads.reset();
+  left_out.head_dim.reset();
+  left_out.intermediate_size.reset();
+  left_out.max_position_embeddings.reset();
+  left_out.tie_word_embeddings.reset();
+  left_out.bias.reset();
+  const arch::TransformerConfig standard = unchecked_model_config(bare, 0);
+  const auto drop = [](auto& value, const auto& by_default) {
+    if (value == by_default) value.reset();
+  };
+  ModelShape& shape = recipe.model.config;
+  drop(shape.num_key_value_heads, standard.kv_heads);
+  drop(shape.head_dim, standard.head_dim);
+  drop(shape.intermediate_size, standard.intermediate_size);
+  drop(shape.max_position_embeddings, standard.max_positions);
+  drop(shape.tie_word_embeddings, standard.tied);
+  drop(shape.bias, standard.attention_bias);
+  recipe.train.global_batch_size = global_batch_size(recipe.train);
+  drop(recipe.lr_scheduler.warmup_steps, 0);
+  drop(recipe.lr_scheduler.warmup_ratio, 0.0);
+  return recipe;
 }
 
 std::int64_t global_batch_size(const Train& train) {

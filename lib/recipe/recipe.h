@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "arch/transformer_config.h"
+#include "config/keys.h"
 #include "config/visitor.h"
 #include "recipe/sections.h"
 
@@ -31,6 +32,13 @@ struct Recipe {
 
   void fields(config::Visitor& v);
 };
+
+// Every key of a recipe with its default.
+std::vector<config::Key> recipe_keys();
+
+// The recipe as its identity sees it: without the values that would follow when they are left out,
+// such as as many key-value heads as heads, and with the sequences of a step in one key.
+Recipe canonical(Recipe recipe);
 
 // Sequences per optimizer step: global_batch_size, or micro_batch_size times
 // gradient_accumulation_steps.

@@ -40,16 +40,11 @@ are identified by the digest of their content, so that a path is operational.
 
 )";
 
-std::vector<config::Key> all_keys() {
-  Recipe standard;
-  return config::keys(config::fields_of(standard));
-}
-
 }  // namespace
 
 std::string reference_page() {
   std::string page(kIntroduction);
-  page += config::markdown_reference(all_keys());
+  page += config::markdown_reference(recipe_keys());
   page += "\n## Names of other tools\n\n| theirs | ours |\n|---|---|\n";
   for (const PeerKey& key : peer_keys()) {
     page += fmt::format("| `{}` | `{}` |\n", key.theirs, key.ours);
@@ -58,7 +53,7 @@ std::string reference_page() {
 }
 
 Json schema() {
-  return config::json_schema(all_keys(), "llmops recipe");
+  return config::json_schema(recipe_keys(), "llmops recipe");
 }
 
 }  // namespace llmops::recipe

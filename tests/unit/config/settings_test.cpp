@@ -33,36 +33,4 @@ TEST_CASE("what may be stored holds no value of the environment") {
   CHECK(value_of_key(settings(fields_of(parsed.sample)), "name") == Json("hidden"));
 }
 
-TEST_CASE("the digest follows identity fields only") {
-  const auto digest = [](std::string_view text) {
-    const Parsed parsed = parse_sample(text);
-    return identity_digest(settings(fields_of(parsed.sample)));
-  };
-  const std::string standard = digest("");
-  CHECK(standard.size() == 64);
-  CHECK(digest("name: other\nsteps: 7\ncache: 1\nlimit: 5s\n") == standard);
-  CHECK(digest("inner: {count: 3}") == standard);  // the default written out
-  CHECK(digest("inner: {count: 4}") != standard);
-  CHECK(digest("tags: [a]") != standard);
-  CHECK(digest("extra: {}") != standard);
-  CHECK(digest("parts: [{weight: 2}]") != digest("parts: [{weight: 3}]"));
-}
-
-TEST_CASE("a difference names key, both values and role") {
-  const Parsed a = parse_sample("steps: 5\nparts: [{weight: 2}]"), b = parse_sample("name: y");
-  const auto changes = diff(settings(fields_of(a.sample)), settings(fields_of(b.sample)));
-  REQUIRE(changes.size() == 4);
-  CHECK(changes[0].key == "name");
-  CHECK(changes[0].role == Role::kOperational);
-  CHECK(changes[1].key == "parts.0.path");
-  CHECK(changes[2].key == "parts.0.weight");
-  CHECK(changes[2].before == Json(2.0));
-  CHECK(changes[2].after.is_null());
-  CHECK(changes[2].role == Role::kIdentity);
-  CHECK(changes[3].key == "steps");
-  CHECK(changes[3].role == Role::kHorizon);
-  CHECK(diff(settings(fields_of(a.sample)), settings(fields_of(a.sample))).empty());
-  CHECK(diff(settings(fields_of(b.sample)), settings(fields_of(a.sample))).size() == 4);
-}
-
 }  // namespace llmops::config

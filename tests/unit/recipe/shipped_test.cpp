@@ -1,5 +1,7 @@
 #include "recipe/shipped.h"
 
+#include <map>
+
 #include "arch/transformer_config.h"
 #include "recipe/load.h"
 #include "tests/catch.h"
@@ -25,6 +27,25 @@ TEST_CASE("every carried recipe is sound, complete in itself and has a summary")
     CHECK(loaded.recipe.output_dir == "out/" + std::string(shipped.name));
   }
   CHECK(find_shipped("none") == nullptr);
+}
+
+// Whoever trains one of these with the next version of this program must be able to resume. A key
+// that is added leaves its default out of the identity, so that these digests stay.
+TEST_CASE("the identity of every carried recipe stays as it is") {
+  const std::map<std::string_view, std::string> pinned{
+      {"gpt2-124m", "f37f289ef51b1d1b18d940bc191a5c6bcaf6a5f0d91696eaa333c7d608e43153"},
+      {"llama-150m", "303df2d57348d0b0964fed4eff4b9fde2a11044bf055e4e8a95206880c465195"},
+      {"llama-1b", "9e1c6e6dffc9b112e229767c9bad8dde520135eaf55b5193059e6385416f790c"},
+      {"quickstart", "5faf02f2551882ebffc70e0aa3c017e6881d0fa43ffe099445ebd425834d1365"},
+      {"shakespeare-char-cpu", "a7f749a0727a4946f2e63a2960c4c50a2005e27a68f1eadf06ff7140bbebea00"},
+      {"shakespeare-char-gpu", "456820dd97da59aa2bd5d284b282ac228d8c812aad506f91288e2e11ee7526a6"}};
+  for (const Shipped& shipped : shipped_recipes()) {
+    INFO(shipped.name);
+    REQUIRE(pinned.contains(shipped.name));
+    const LoadedRecipe loaded = load_recipe(std::string(shipped.name));
+    INFO(loaded.identity.dump(2));
+    CHECK(loaded.digest == pinned.at(shipped.name));
+  }
 }
 
 TEST_CASE("the recipes have the sizes that their names say") {
