@@ -17,6 +17,9 @@ struct SamplingParams {
   std::int64_t top_k = 0;    // 0 = all
   double top_p = 1.0;
   std::uint64_t seed = 42;
+  // Ids from this one on have no token and are never drawn: a model may have more rows than its
+  // tokenizer has tokens. 0 = every id has one.
+  std::int64_t tokens = 0;
 };
 
 struct GenerateRequest {
@@ -57,7 +60,8 @@ class Model {
   // Throws Error(kUsage) when the prompt leaves no room in max_length() or an id is out of range.
   virtual RequestId submit(const GenerateRequest& request) = 0;
   virtual void cancel(RequestId request) = 0;
-  // One token for every running request. False when none is running.
+  // One token for every running request. False when none is running. After an exception, its own or
+  // that of on_token, the next step goes on where this one ended: no token is lost or given twice.
   virtual bool step(const std::function<void(const TokenEvent&)>& on_token) = 0;
 };
 

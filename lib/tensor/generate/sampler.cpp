@@ -5,6 +5,7 @@
 #include <numeric>
 #include <vector>
 
+#include "base/error.h"
 #include "base/random.h"
 
 namespace llmops::tensor {
@@ -62,14 +63,20 @@ Candidates candidates(std::span<const float> logits, const engine::SamplingParam
 Sampled sample(std::span<const float> logits, const engine::SamplingParams& params,
                std::int64_t position) {
   const double normalizer = log_sum_exp(logits);
+  if (!std::isfinite(normalizer)) {
+    throw Error(ExitCode::kDiverged, "the model's scores of the next token are not finite")
+        .hint("the model has diverged; use an earlier checkpoint");
+  }
+  const bool some = params.tokens > 0 && params.tokens < std::ssize(logits);
+  const auto drawn_from = some ? logits.first(static_cast<std::size_t>(params.tokens)) : logits;
   const auto finish = [&](std::int32_t token) {
     return Sampled{token, static_cast<float>(logits[static_cast<std::size_t>(token)] - normalizer)};
   };
   if (params.temperature <= 0) {
-    return finish(
-        static_cast<std::int32_t>(std::max_element(logits.begin(), logits.end()) - logits.begin()));
+    return finish(static_cast<std::int32_t>(std::max_element(drawn_from.begin(), drawn_from.end()) -
+                                            drawn_from.begin()));
   }
-  const Candidates kept = candidates(logits, params);
+  const Candidates kept = candidates(drawn_from, params);
   Random random(params.seed, RandomStream::kSampling, static_cast<std::uint64_t>(position));
   double left = random.uniform() * std::accumulate(kept.weights.begin(), kept.weights.end(), 0.0);
   for (std::size_t i = 0; i < kept.ids.size(); ++i) {

@@ -1,12 +1,14 @@
 #include "tensor/generate/sampler.h"
 
 #include <cmath>
+#include <limits>
 #include <map>
 #include <set>
 #include <vector>
 
 #include "base/random.h"
 #include "tests/catch.h"
+#include "tests/errors.h"
 
 namespace llmops::tensor {
 
@@ -50,6 +52,32 @@ double chi_square(const std::vector<float>& logits, const std::vector<double>& p
 TEST_CASE("temperature 0 takes the most likely token, the lower id of equal ones") {
   CHECK(sample(kLogits, {.temperature = 0}, 0).token == 1);
   CHECK(sample(std::vector<float>{0, 3, 1, 3}, {.temperature = 0, .top_p = 0.1}, 5).token == 1);
+}
+
+TEST_CASE("ids from `tokens` on are never drawn") {
+  using Set = std::set<std::int32_t>;
+  CHECK(drawn({.tokens = 1}) == Set{0});
+  CHECK(drawn({.tokens = 3}) == Set{0, 1, 2});
+  CHECK(drawn({.tokens = 9}) == Set{0, 1, 2, 3});
+  CHECK(drawn({.temperature = 0, .tokens = 1}) == Set{0});
+  CHECK(drawn({.top_k = 1, .tokens = 1}) == Set{0});
+  CHECK(drawn({.top_p = 0.9, .tokens = 1}) == Set{0});
+  // An id without a token may be the likeliest by far.
+  const std::vector<float> padded = {0, 0, 1e30f};
+  for (std::int64_t i = 0; i < 100; ++i) CHECK(sample(padded, {.tokens = 2}, i).token < 2);
+  CHECK(sample(padded, {.temperature = 0, .tokens = 2}, 0).token == 0);
+}
+
+TEST_CASE("logits that are not finite are an error of the model") {
+  const float nan = std::nanf(""), infinite = std::numeric_limits<float>::infinity();
+  for (const std::vector<float>& logits :
+       {std::vector<float>{0, nan, 1}, {nan, 0}, {0, nan}, {0, infinite}, {-infinite, -infinite}}) {
+    for (const double temperature : {0.0, 1.0}) {
+      CHECK_THAT(error_text([&] { sample(logits, {.temperature = temperature}, 0); }),
+                 ContainsSubstring("not finite"));
+    }
+  }
+  CHECK(sample(std::vector<float>{-infinite, 0}, {}, 0).token == 1);
 }
 
 TEST_CASE("top-k leaves exactly the k most likely tokens, the lower ids of equal ones") {
