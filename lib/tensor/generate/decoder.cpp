@@ -113,10 +113,11 @@ std::vector<float> Decoder::prefill(KvCache& cache, std::span<const std::int32_t
             cache.keys[layer].narrow(1, 0, n).copy_(kv.select(1, 0).transpose(0, 1));
             cache.values[layer].narrow(1, 0, n).copy_(kv.select(1, 1).transpose(0, 1));
           });
-  cache.length = n;
   Tensor logits = at::empty({1, config_.vocab_size}, act_);
   kernels_.linear(norm.narrow(0, n - 1, 1), weights_.head, {}, logits);
-  return to_host(logits);
+  std::vector<float> row = to_host(logits);
+  cache.length = n;
+  return row;
 }
 
 // One query against the cache that already holds its own key.
@@ -151,11 +152,11 @@ std::vector<std::vector<float>> Decoder::step(std::span<KvCache* const> caches,
                               attend_cached(qkv.select(0, row), *caches[i], layer, into);
                             }
                           });
-  for (KvCache* cache : caches) ++cache->length;
   Tensor logits = at::empty({std::ssize(ids), config_.vocab_size}, act_);
   kernels_.linear(norm, weights_.head, {}, logits);
   std::vector<std::vector<float>> rows;
   for (std::int64_t i = 0; i < std::ssize(ids); ++i) rows.push_back(to_host(logits.select(0, i)));
+  for (KvCache* cache : caches) ++cache->length;
   return rows;
 }
 

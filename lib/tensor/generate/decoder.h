@@ -16,7 +16,8 @@ struct KvCache {
 };
 
 // Runs tokens through the blocks with what a cache remembers of the tokens before them. Buffers
-// are allocated per call: decoding is bound by reading the weights.
+// are allocated per call: decoding is bound by reading the weights. A call that throws leaves the
+// length of every cache as it was.
 class Decoder {
  public:
   Decoder(const arch::TransformerConfig& config, const ModelTensors& weights, bool bf16);

@@ -40,15 +40,17 @@ class LanguageModel final : public engine::Model {
     std::vector<std::int32_t> ids;  // prompt and answer
     std::int64_t generated = 0;
     KvCache cache;
-    std::vector<float> logits;  // after the last id
+    std::vector<float> logits;  // after the last id; empty until advance() has computed them
     bool cancelled = false;
+
+    bool ended() const { return cancelled || generated >= request.max_tokens; }
   };
   Activations& buffers_for(std::int64_t rows, std::int64_t length);
   void check_id(std::int32_t id) const;
   void check_length(std::int64_t length) const;
   void refill(Running& running);
-  FinishReason emit(RequestId id, Running& running,
-                    const std::function<void(const TokenEvent&)>& on_token);
+  void advance();
+  TokenEvent next_event(RequestId id, Running& running) const;
 
   arch::TransformerConfig config_;
   ModelTensors weights_;
@@ -161,58 +163,65 @@ void LanguageModel::refill(Running& running) {
         seen.last(static_cast<std::size_t>(std::max<std::int64_t>(1, config_.max_positions / 2)));
   }
   const std::int64_t wanted = std::ssize(seen) + running.request.max_tokens - running.generated;
-  running.cache = decoder_.make_cache(std::min(config_.max_positions, wanted));
-  running.logits = decoder_.prefill(running.cache, seen);
+  running.cache = {};
+  KvCache cache = decoder_.make_cache(std::min(config_.max_positions, wanted));
+  running.logits = decoder_.prefill(cache, seen);
+  running.cache = std::move(cache);
 }
 
-FinishReason LanguageModel::emit(RequestId id, Running& running,
-                                 const std::function<void(const TokenEvent&)>& on_token) {
+// Computes the logits after the last id of every request that has none. An exception changes no
+// request that it did not finish, so that the next call does what is left.
+void LanguageModel::advance() {
+  std::vector<KvCache*> caches;
+  std::vector<std::int32_t> ids;
+  std::vector<Running*> stepped;
+  for (auto& [id, running] : running_) {
+    if (running.ended() || !running.logits.empty()) continue;
+    if (running.cache.length == running.cache.capacity) {
+      refill(running);
+      continue;
+    }
+    caches.push_back(&running.cache);
+    ids.push_back(running.ids.back());
+    stepped.push_back(&running);
+  }
+  if (caches.empty()) return;
+  std::vector<std::vector<float>> logits = decoder_.step(caches, ids);
+  for (std::size_t i = 0; i < stepped.size(); ++i) stepped[i]->logits = std::move(logits[i]);
+}
+
+TokenEvent LanguageModel::next_event(RequestId id, Running& running) const {
   TokenEvent event;
   event.request = id;
-  if (running.cancelled) {
-    event.finish = FinishReason::kCancelled;
-  } else if (running.generated >= running.request.max_tokens) {
-    event.finish = FinishReason::kLength;
-  } else {
-    const Sampled next = sample(running.logits, running.request.sampling, running.generated);
-    event.logprob = next.logprob;
-    const auto& stops = running.request.stop_tokens;
-    if (std::find(stops.begin(), stops.end(), next.token) != stops.end()) {
-      event.finish = FinishReason::kStop;
-    } else {
-      event.token = next.token;
-      running.ids.push_back(next.token);
-      if (++running.generated >= running.request.max_tokens) event.finish = FinishReason::kLength;
-    }
+  if (running.ended()) {
+    event.finish = running.cancelled ? FinishReason::kCancelled : FinishReason::kLength;
+    return event;
   }
-  on_token(event);
-  return event.finish;
+  const Sampled next = sample(running.logits, running.request.sampling, running.generated);
+  event.logprob = next.logprob;
+  const auto& stops = running.request.stop_tokens;
+  if (std::find(stops.begin(), stops.end(), next.token) != stops.end()) {
+    event.finish = FinishReason::kStop;
+    return event;
+  }
+  running.ids.push_back(next.token);
+  running.logits.clear();
+  event.token = next.token;
+  if (++running.generated >= running.request.max_tokens) event.finish = FinishReason::kLength;
+  return event;
 }
 
 bool LanguageModel::step(const std::function<void(const TokenEvent&)>& on_token) {
   const at::NoGradGuard no_grad;
-  std::vector<KvCache*> caches;
-  std::vector<std::int32_t> ids;
-  std::vector<Running*> stepped;
+  advance();
   for (auto it = running_.begin(); it != running_.end();) {
-    Running& running = it->second;
-    if (running.logits.empty() && !running.cancelled) refill(running);
-    if (emit(it->first, running, on_token) != FinishReason::kNone) {
-      it = running_.erase(it);
-      continue;
-    }
-    if (running.cache.length < running.cache.capacity) {
-      caches.push_back(&running.cache);
-      ids.push_back(running.ids.back());
-      stepped.push_back(&running);
-    } else {
-      running.logits.clear();
-    }
-    ++it;
-  }
-  if (!caches.empty()) {
-    std::vector<std::vector<float>> logits = decoder_.step(caches, ids);
-    for (std::size_t i = 0; i < stepped.size(); ++i) stepped[i]->logits = std::move(logits[i]);
+    const auto current = it++;
+    Running& running = current->second;
+    if (running.logits.empty() && !running.ended()) continue;  // on_token has just submitted it
+    const TokenEvent event = next_event(current->first, running);
+    // The state is final before the caller learns of it: on_token may throw.
+    if (event.finish != FinishReason::kNone) running_.erase(current);
+    on_token(event);
   }
   return !running_.empty();
 }

@@ -1,6 +1,8 @@
 #include <ATen/core/grad_mode.h>
+#include <c10/core/CPUAllocator.h>
 
 #include <cmath>
+#include <new>
 
 #include "tensor/generate/language_model.h"
 #include "tests/errors.h"
@@ -39,6 +41,47 @@ std::vector<engine::GenerateRequest> requests(const arch::TransformerConfig& con
     list.push_back(request);
   }
   return list;
+}
+
+// While it lives, the allocation of that number (from 0) of host memory for tensors fails.
+class FailingAllocation final : public c10::Allocator {
+ public:
+  explicit FailingAllocation(std::int64_t number) : left_(number), inner_(c10::GetCPUAllocator()) {
+    c10::SetCPUAllocator(this);
+  }
+  ~FailingAllocation() override { c10::SetCPUAllocator(inner_); }
+  FailingAllocation(const FailingAllocation&) = delete;
+  FailingAllocation& operator=(const FailingAllocation&) = delete;
+
+  c10::DataPtr allocate(std::size_t bytes) override {
+    if (left_-- == 0) throw std::bad_alloc();
+    return inner_->allocate(bytes);
+  }
+  void copy_data(void* to, const void* from, std::size_t count) const override {
+    default_copy_data(to, from, count);
+  }
+  bool passed() const { return left_ < 0; }
+
+ private:
+  std::int64_t left_;
+  c10::Allocator* inner_;
+};
+
+std::vector<engine::RequestId> submit_all(engine::Model& model,
+                                          const std::vector<engine::GenerateRequest>& list) {
+  std::vector<engine::RequestId> ids;
+  for (const auto& request : list) ids.push_back(model.submit(request));
+  return ids;
+}
+
+void check_equal(const Answers& answers, const std::vector<engine::RequestId>& ids,
+                 const std::vector<Answer>& expected) {
+  REQUIRE(answers.size() == ids.size());
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    CHECK(answers.at(ids[i]).ids == expected[i].ids);
+    CHECK(answers.at(ids[i]).logprobs == expected[i].logprobs);
+    CHECK(answers.at(ids[i]).finish == expected[i].finish);
+  }
 }
 
 }  // namespace
@@ -153,6 +196,105 @@ TEST_CASE("ids that the model does not have and texts that do not fit are refuse
                ContainsSubstring("outside the model's vocabulary"));
     Answers none;
     CHECK_FALSE(step(model, none));
+  }
+}
+
+TEST_CASE("an allocation that fails costs no request a token: the next step goes on") {
+  const arch::TransformerConfig config = every_shape().front().config;
+  Loaded loaded(config);
+  // The second runs into the end of its positions, and reads half of its text again.
+  std::vector<engine::GenerateRequest> list{greedy({1, 2, 3}, 4),
+                                            greedy(Ids(config.max_positions - 2, 5), 5)};
+  std::vector<Answer> expected;
+  {
+    Answers answers;
+    const auto ids = submit_all(*loaded.model, list);
+    while (step(*loaded.model, answers)) {
+    }
+    for (const auto id : ids) expected.push_back(answers.at(id));
+  }
+  bool failed = true;
+  for (std::int64_t number = 0; failed; ++number) {
+    CAPTURE(number);
+    Answers answers;
+    const auto ids = submit_all(*loaded.model, list);
+    {
+      const FailingAllocation failing(number);
+      try {
+        while (step(*loaded.model, answers)) {
+        }
+        failed = false;
+      } catch (const std::bad_alloc&) {
+      }
+      REQUIRE(failing.passed() == failed);
+    }
+    while (failed && step(*loaded.model, answers)) {
+    }
+    check_equal(answers, ids, expected);
+    if (number == 0) CHECK(failed);
+  }
+}
+
+TEST_CASE("a callback that throws costs no request a token, and ends what had finished") {
+  Loaded loaded(every_shape().front().config);
+  engine::Model& model = *loaded.model;
+  const std::vector<engine::GenerateRequest> list{greedy({1, 2, 3}, 3), greedy({4, 5}, 6),
+                                                  greedy({6}, 2)};
+  std::vector<Answer> expected;
+  for (const auto& request : list) expected.push_back(answer_of(model, request));
+  for (int at = 0; at < 3 + 6 + 2; ++at) {
+    CAPTURE(at);
+    Answers answers;
+    const auto ids = submit_all(model, list);
+    int events = 0;
+    const auto on_token = [&](const engine::TokenEvent& event) {
+      Answer& answer = answers[event.request];
+      if (event.token) answer.ids.push_back(*event.token);
+      if (event.token) answer.logprobs.push_back(event.logprob);
+      answer.finish = event.finish;
+      if (events++ == at) throw std::runtime_error("the reader has left");
+    };
+    bool more = true;
+    while (more) {
+      try {
+        more = model.step(on_token);
+      } catch (const std::runtime_error&) {
+      }
+    }
+    CHECK(events == 3 + 6 + 2);
+    check_equal(answers, ids, expected);
+  }
+}
+
+TEST_CASE("a request submitted from a callback begins with the next step") {
+  Loaded loaded(every_shape().front().config);
+  engine::Model& model = *loaded.model;
+  const Answer alone = answer_of(model, greedy({7, 8}, 4));
+  Answers answers;
+  engine::RequestId second = 0;
+  model.submit(greedy({1, 2}, 1));
+  while (model.step([&](const engine::TokenEvent& event) {
+    if (second == 0) {
+      second = model.submit(greedy({7, 8}, 4));
+    } else {
+      answers[event.request].ids.push_back(*event.token);
+    }
+  })) {
+  }
+  CHECK(answers.size() == 1);
+  CHECK(answers.at(second).ids == alone.ids);
+}
+
+TEST_CASE("ids without a token are never generated, greedily or by chance") {
+  for (const NamedConfig& shape : every_shape()) {
+    Loaded loaded(shape.config);
+    CAPTURE(kSeed, shape.name);
+    for (const double temperature : {0.0, 100.0}) {
+      engine::GenerateRequest request = greedy({1, 2, 3}, 40);
+      request.sampling.temperature = temperature;
+      request.sampling.tokens = 5;
+      for (const std::int32_t id : answer_of(*loaded.model, request).ids) CHECK(id < 5);
+    }
   }
 }
 
