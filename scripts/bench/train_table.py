@@ -32,6 +32,7 @@ BENCHMARKS = {
     "char": ("train_speed.py", ["--text", "TEXT", "--model", "char"]),
     "124m": ("train_speed.py", ["--text", "TEXT", "--model", "124m", "--rounds", "10",
                                 "--peers", "transformers,compile", "--minutes", "16"]),
+    "busy": ("busy.py", ["--text", "TEXT"]),
     "loss_layer": ("loss_layer.py", []),
     "memory": ("memory.py", []),
     "startup": ("startup.py", []),

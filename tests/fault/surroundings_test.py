@@ -39,6 +39,14 @@ class SurroundingsTest(program.ProgramTest):
         self.check(self.train(prefix=("taskset", "-c", "0")), 0)
         self.assertEqual(self.outcome(), expected)
 
+    def test_threads_that_wait_go_to_sleep_soon_unless_the_user_says_otherwise(self):
+        for setting, expected in (("A=b", "10000"), ("OMP_WAIT_POLICY=PASSIVE", "0"),
+                                  ("GOMP_SPINCOUNT=77", "77")):
+            with self.subTest(setting=setting), self.in_new_folder():
+                bare = ("env", "-u", "OMP_WAIT_POLICY", "-u", "GOMP_SPINCOUNT")
+                result = self.train(prefix=(*bare, "OMP_DISPLAY_ENV=VERBOSE", setting))
+                self.check(result, 0, f"GOMP_SPINCOUNT = '{expected}'")
+
     @unittest.skipIf("ASAN_OPTIONS" in os.environ, "the address sanitizer reserves 16 TB of addresses")
     def test_memory_that_does_not_suffice_is_told_before_the_first_step(self):
         # Address space for the program and its libraries, not for a model of gigabytes.
