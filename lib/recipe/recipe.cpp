@@ -56,6 +56,7 @@ Recipe canonical(Recipe recipe) {
   drop(shape.tie_word_embeddings, standard.tied);
   drop(shape.bias, standard.attention_bias);
   recipe.train.global_batch_size = global_batch_size(recipe.train);
+  drop(recipe.train.global_batch_size, global_batch_size(Train{}));
   drop(recipe.lr_scheduler.warmup_steps, 0);
   drop(recipe.lr_scheduler.warmup_ratio, 0.0);
   return recipe;
