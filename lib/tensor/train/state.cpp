@@ -1,15 +1,14 @@
 #include "tensor/train/state.h"
 
-#include <ATen/ops/empty.h>
 #include <ATen/ops/zeros.h>
 
 #include <cmath>
-#include <cstring>
 
 #include "arch/transformer_config.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "checkpoint/checkpoint.h"
+#include "tensor/train/optimizer_state.h"
 #include "weights/safetensors.h"
 
 namespace llmops::tensor {
@@ -19,29 +18,6 @@ namespace {
 constexpr const char* kModelFile = "model.safetensors";
 constexpr const char* kAverageFile = "model.ema.safetensors";
 constexpr const char* kOptimizerFile = "state/optimizer.safetensors";
-
-weights::TensorSource flat_source(const std::string& name, const Tensor& tensor) {
-  const Tensor host = tensor.cpu();
-  const bool wide = host.scalar_type() == at::kDouble;
-  return {name,
-          wide ? weights::DType::kF64 : weights::DType::kF32,
-          {host.numel()},
-          [host](std::uint64_t offset, std::span<std::byte> out) {
-            std::memcpy(out.data(), static_cast<const std::byte*>(host.data_ptr()) + offset,
-                        out.size());
-          }};
-}
-
-void read_flat(const weights::SafetensorsFile& file, const std::string& name, Tensor& into) {
-  const weights::TensorInfo* info = file.find(name);
-  const auto bytes = static_cast<std::uint64_t>(into.nbytes());
-  if (!info || info->end - info->begin != bytes) {
-    throw damaged("tensor {} is missing or of another size", name).at(file.path());
-  }
-  Tensor host = into.is_cpu() ? into : at::empty(into.sizes(), into.options().device(at::kCPU));
-  file.read(*info, 0, {static_cast<std::byte*>(host.data_ptr()), bytes});
-  if (!into.is_cpu()) into.copy_(host);
-}
 
 void check_finite(Weights& weights, const Kernels& kernels) {
   Tensor norm = at::zeros({1}, at::TensorOptions(weights.device()).dtype(at::kDouble));
@@ -90,8 +66,8 @@ std::string save_checkpoint(const engine::TrainJob& job, const checkpoint::Train
     writer.write(file.name, file.content);
   }
   make_directories(join_path(writer.path(), "state"));
-  save(kOptimizerFile, {flat_source("m", step.moment1()), flat_source("v", step.moment2()),
-                        flat_source("updates", step.updates())});
+  writer.add(kOptimizerFile,
+             write_optimizer(join_path(writer.path(), kOptimizerFile), weights.layout(), step));
   writer.write(checkpoint::kTrainerFile, state.to_json().dump(2) + "\n");
   Json info = Json::object();
   info.set("run", job.run_id).set("identity", job.identity).set("plan", job.plan.to_json());
@@ -102,10 +78,7 @@ checkpoint::TrainState load_checkpoint(const std::string& folder, Weights& weigh
                                        TrainStep& step) {
   const checkpoint::TrainState state = checkpoint::read_train_state(folder);
   weights.load(folder);
-  const weights::SafetensorsFile file(join_path(folder, kOptimizerFile));
-  read_flat(file, "m", step.moment1());
-  read_flat(file, "v", step.moment2());
-  read_flat(file, "updates", step.updates());
+  read_optimizer(join_path(folder, kOptimizerFile), weights.layout(), step);
   if (step.average().defined()) {
     Weights average(weights.config(), at::kCPU, false);
     average.load_file(join_path(folder, kAverageFile));
