@@ -13,6 +13,7 @@
 #include "checkpoint/manifest.h"
 #include "command/arguments.h"
 #include "command/device.h"
+#include "command/finish_run.h"
 #include "command/model_argument.h"
 #include "command/progress.h"
 #include "engine/engine.h"
@@ -140,9 +141,9 @@ ExitCode evaluate(Options& options, const Invocation& invocation) {
       data::open_eval_file(options.data, *tokenizer, layout_of(folder, options.max_seq_length));
   const auto recorder = open_run(options, invocation, folder, *dataset);
   const auto close = [&](ExitCode code, const std::string& reason) {
-    recorder->finish(code, reason);
-    if (code != ExitCode::kOk) throw Error(code, reason);
-    return code;
+    const Ending ending = finish_run(*recorder, {code, reason});
+    if (ending.code != ExitCode::kOk) throw Error(ending.code, ending.reason);
+    return ending.code;
   };
   eval::LossReport report;
   try {
@@ -153,7 +154,7 @@ ExitCode evaluate(Options& options, const Invocation& invocation) {
                                    return !stop_requested();
                                  });
   } catch (const Error& error) {
-    recorder->finish(error.code(), error.what());
+    close(error.code(), error.what());
     throw;
   }
   progress.finish();

@@ -10,6 +10,7 @@
 #include "base/version.h"
 #include "command/batch_export.h"
 #include "command/dry_run.h"
+#include "command/finish_run.h"
 #include "command/story_score.h"
 #include "command/tell.h"
 #include "command/train_host.h"
@@ -59,14 +60,6 @@ void require_writable(const TrainOptions& options, const recipe::Recipe& recipe,
                       const std::string& store) {
   if (!options.no_record) store::Store::require_writable(store);
   require_writable_folder(absolute_path(recipe.output_dir));
-}
-
-// The error that ended the run is worth more than that it could not be recorded.
-void close_failed(record::RunRecorder& recorder, const Error& error) {
-  try {
-    recorder.finish(error.code(), error.what());
-  } catch (const Error&) {
-  }
 }
 
 std::unique_ptr<record::RunRecorder> open_run(const TrainOptions& options, const std::string& store,
@@ -200,10 +193,12 @@ ExitCode train(TrainOptions& options, const Invocation& invocation) {
     if (result.code == ExitCode::kOk) score_stories(setup, host);
     conclude(result, setup, host);
   } catch (const Error& error) {
-    close_failed(*recorder, error);
-    throw;
+    const Ending ending = finish_run(*recorder, {error.code(), error.what()});
+    throw Error(ending.code, ending.reason);
   }
-  recorder->finish(result.code, result.reason);
+  const Ending ending = finish_run(*recorder, {result.code, result.reason}, result.checkpoint);
+  result.code = ending.code;
+  result.reason = ending.reason;
   progress.finish();
   if (mode != ProgressMode::kJson && mode != ProgressMode::kNone) {
     print_profile(invocation, result.profile, join_path(start.output_dir, "trace.json"));

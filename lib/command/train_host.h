@@ -25,7 +25,7 @@ class TrainHost final : public engine::TrainHost {
   void event(std::string_view level, std::string_view code, std::int64_t step,
              std::string_view text) override;
   void sample(std::int64_t step, std::string_view prompt, std::string_view text) override;
-  void flush() override { recorder_.flush(); }
+  void flush(std::int64_t step) override { recorder_.flush(step); }
   void checkpoint_saved(const std::string& path, std::int64_t step) override;
   engine::EvalVerdict evaluate(engine::Model& model, std::int64_t step,
                                std::string_view prefix) override;

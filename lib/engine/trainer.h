@@ -52,8 +52,9 @@ class TrainHost {
   virtual void event(std::string_view level, std::string_view code, std::int64_t step,
                      std::string_view text) = 0;
   virtual void sample(std::int64_t step, std::string_view prompt, std::string_view text) = 0;
-  // Points logged so far are durable when it returns.
-  virtual void flush() = 0;
+  // All up to the step was logged, and a checkpoint of it is about to be written. Makes it durable
+  // if that takes no more than two seconds; never throws.
+  virtual void flush(std::int64_t step) = 0;
   virtual void checkpoint_saved(const std::string& path, std::int64_t step) = 0;
   // Evaluates the live model on the eval set; the same code as `llmops eval`.
   // Metrics are recorded under `prefix`: "eval/", or "eval/ema_" for the average of the weights.

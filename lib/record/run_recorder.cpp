@@ -22,6 +22,8 @@ namespace {
 
 using store::Store;
 
+constexpr std::int64_t kFlushMs = 2000;
+
 std::string name_or_default(const RunStart& start, const std::string& id) {
   if (!start.name.empty()) return start.name;
   std::string tail = id.substr(id.size() - 6);
@@ -95,7 +97,12 @@ class StoredRun : public RunRecorder {
     writer_.rewind(step);
   }
 
-  void flush() override { writer_.flush(); }
+  void flush(std::int64_t step) override {
+    writer_.post([run = run_.row, attempt = attempt_.load(), step](Store& store) {
+      set_recorded_step(store, run, attempt, step);
+    });
+    writer_.flush(kFlushMs);
+  }
 
   void finish(ExitCode code, std::string_view reason) override {
     if (!is_finished_) close(store::status_for(code), code, reason);
@@ -103,7 +110,7 @@ class StoredRun : public RunRecorder {
 
  private:
   void close(store::RunStatus status, ExitCode code, std::string_view reason) {
-    is_finished_ = true;  // should this throw, the writer's end still tries to write it
+    is_finished_ = true;
     system_metrics_.reset();
     run_.status = status;
     run_.exit_code = static_cast<int>(code);
@@ -134,7 +141,7 @@ class UnrecordedRun : public RunRecorder {
   void artifact(std::string_view, std::string_view, std::string_view, std::string_view,
                 std::int64_t) override {}
   void rewind(std::int64_t) override {}
-  void flush() override {}
+  void flush(std::int64_t) override {}
   void finish(ExitCode, std::string_view) override {}
 
  private:
@@ -201,6 +208,17 @@ void put_attempt(Store& store, const store::Run& run, store::Attempt& attempt,
   }
 }
 
+// Values that a process could not record before it ended are lost; the run says so.
+void note_gap(Store& store, const store::Run& run, std::int64_t from_step, const RunStart& start) {
+  if (run.recorded_step >= from_step) return;
+  const std::string text = fmt::format(
+      "values of steps {} to {} may be missing: the run ended before they could be recorded",
+      run.recorded_step + 1, from_step);
+  insert_event(store, run.row,
+               {run.attempts, wall_clock_ms(), from_step, "warning", "record_gap", text});
+  if (start.warn) start.warn(text);
+}
+
 }  // namespace
 
 std::unique_ptr<RunRecorder> begin_run(const std::string& store_path, const RunStart& start) {
@@ -244,7 +262,8 @@ std::unique_ptr<RunRecorder> resume_run(const std::string& store_path, const std
   ++run->attempts;
   attempt.from_step = from_step;
   put_attempt(store, *run, attempt, start, git);
-  reopen_run(store, run->row, run->attempts);
+  note_gap(store, *run, from_step, start);
+  reopen_run(store, run->row, run->attempts, from_step);
   set_place(store, run->row, run->output_dir, start.identity);
   summarize_again(store, run->row);
   transaction.commit();

@@ -53,8 +53,11 @@ class RunRecorder {
   // The run goes on from an earlier step within this process: points beyond it no longer show, as
   // after a resume.
   virtual void rewind(std::int64_t step) = 0;
-  // All that was queued is durable when it returns; throws Error(kStorage) when it cannot be.
-  virtual void flush() = 0;
+  // All up to the step was logged: it is on the disk when this returns, as long as the store can be
+  // written. Waits two seconds at most, and not at all while writing fails; never throws, as what
+  // is missing is queued still.
+  virtual void flush(std::int64_t step) = 0;
+  // Takes a few seconds at most. Throws Error(kStorage) that says what the record lacks.
   virtual void finish(ExitCode code, std::string_view reason) = 0;
 };
 
@@ -65,8 +68,9 @@ std::unique_ptr<RunRecorder> begin_run(const std::string& store_path, const RunS
 // Records nothing: for --no-record.
 std::unique_ptr<RunRecorder> no_run(const RunStart& start);
 // Goes on with a run as its next attempt: points of steps beyond from_step of earlier attempts no
-// longer show. Its parameters, digests and identity become those of `start`. Throws Error(kBusy)
-// when the run is alive, kNotFound when there is none.
+// longer show. Its parameters, digests and identity become those of `start`. What the attempts
+// before could not record becomes a warning, in the run's events and to start.warn. Throws
+// Error(kBusy) when the run is alive, kNotFound when there is none.
 std::unique_ptr<RunRecorder> resume_run(const std::string& store_path, const std::string& run_id,
                                         std::int64_t from_step, const RunStart& start);
 

@@ -35,6 +35,14 @@ void PointWriter::rewind(std::int64_t from_step) {
   rewinds_.push_back({++attempt_, from_step});
 }
 
+std::int64_t PointWriter::waiting() const {
+  std::int64_t count = 0;
+  for (const std::size_t index : waiting_) {
+    for (const auto& [attempt, chunk] : entries_[index].chunks) count += chunk.size();
+  }
+  return count;
+}
+
 void PointWriter::write(Store& store) {
   for (const Rewind& rewind : rewinds_) {
     continue_as_attempt(store, run_, rewind.attempt, rewind.from_step);

@@ -26,6 +26,7 @@ class PointWriter {
   // process.
   void rewind(std::int64_t from_step);
   bool empty() const { return waiting_.empty() && rewinds_.empty(); }
+  std::int64_t waiting() const;  // points that are not stored yet
 
   // Within a transaction. What was added stays until committed() says that it is safe, so a failed
   // transaction is simply written again.

@@ -14,8 +14,8 @@ namespace {
 
 constexpr std::string_view kSelectRun =
     "SELECT run.id, uid, kind, run.name, experiment.name, status, exit_code, reason, "
-    "run.created_ms, ended_ms, heartbeat_ms, elapsed_ms, attempts, output_dir, identity "
-    "FROM run JOIN experiment ON experiment.id = experiment_id ";
+    "run.created_ms, ended_ms, heartbeat_ms, elapsed_ms, attempts, output_dir, identity, "
+    "recorded_step FROM run JOIN experiment ON experiment.id = experiment_id ";
 
 // Known exactly on this host; assumed of another host's after five minutes without a sign of life.
 bool has_ended(Store& store, const Run& run) {
@@ -45,6 +45,7 @@ Run run_of(Store& store, const Statement& row) {
   run.attempts = row.integer(12);
   run.output_dir = row.text(13);
   run.identity = row.text(14);
+  run.recorded_step = row.integer(15);
   if (run.status != RunStatus::kRunning) return run;
   if (has_ended(store, run)) {
     run.status = RunStatus::kCrashed;

@@ -139,12 +139,19 @@ void put_artifact(Store& store, std::int64_t run, const Artifact& a) {
       .run();
 }
 
-void reopen_run(Store& store, std::int64_t run, std::int64_t attempt) {
+void reopen_run(Store& store, std::int64_t run, std::int64_t attempt, std::int64_t from_step) {
   store.database()
       .prepare(
           "UPDATE run SET status = 'running', exit_code = NULL, reason = NULL, ended_ms = NULL, "
-          "heartbeat_ms = ?, attempts = ? WHERE id = ?")
-      .bind(wall_clock_ms(), attempt, run)
+          "heartbeat_ms = ?, attempts = ?, recorded_step = ? WHERE id = ?")
+      .bind(wall_clock_ms(), attempt, from_step, run)
+      .run();
+}
+
+void set_recorded_step(Store& store, std::int64_t run, std::int64_t attempt, std::int64_t step) {
+  store.database()
+      .prepare("UPDATE run SET recorded_step = ? WHERE id = ? AND attempts = ?")
+      .bind(step, run, attempt)
       .run();
 }
 
@@ -174,7 +181,7 @@ void continue_as_attempt(Store& store, std::int64_t run, std::int64_t number,
   database.prepare("UPDATE attempt SET ended_ms = ?, reason = ? WHERE run_id = ? AND number = ?")
       .bind(wall_clock_ms(), fmt::format("went back to step {}", from_step), run, number - 1)
       .run();
-  reopen_run(store, run, number);
+  reopen_run(store, run, number, from_step);
 }
 
 void close_run(Store& store, const Run& run) {

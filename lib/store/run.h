@@ -34,8 +34,9 @@ struct Run {
   std::string reason;
   std::int64_t created_ms = 0, heartbeat_ms = 0;
   std::optional<std::int64_t> ended_ms;
-  std::int64_t elapsed_ms = 0;  // monotonic, all attempts
-  std::int64_t attempts = 1;    // the number of the newest
+  std::int64_t elapsed_ms = 0;     // monotonic, all attempts
+  std::int64_t attempts = 1;       // the number of the newest
+  std::int64_t recorded_step = 0;  // all that was logged up to it is in the store
 };
 
 // One process that worked on the run: where and how. Digests name blobs; empty = none.
@@ -78,8 +79,10 @@ void set_digest(Store& store, std::int64_t run, std::string_view component,
 void insert_event(Store& store, std::int64_t run, const Event& event);
 void insert_sample(Store& store, std::int64_t run, const Sample& sample);
 void put_artifact(Store& store, std::int64_t run, const Artifact& artifact);  // by role and path
-// The run is running again, with this attempt.
-void reopen_run(Store& store, std::int64_t run, std::int64_t attempt);
+// The run is running again, with this attempt, from this step.
+void reopen_run(Store& store, std::int64_t run, std::int64_t attempt, std::int64_t from_step);
+// All that the attempt logged up to the step is in the store, when it still is the newest.
+void set_recorded_step(Store& store, std::int64_t run, std::int64_t attempt, std::int64_t step);
 // Where the run writes and what it is from here on: both may change with a resume.
 void set_place(Store& store, std::int64_t run, std::string_view output_dir,
                std::string_view identity);

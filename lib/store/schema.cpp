@@ -14,7 +14,8 @@ namespace llmops::store {
 
 namespace {
 
-constexpr std::int64_t kApplicationId = 0x6c6c6d6f;  // "llmo"
+constexpr std::int64_t kApplicationId = 0x6c6c6d32;  // "llm2"
+constexpr std::int64_t kFirstFormat = 0x6c6c6d6f;    // "llmo": points without checksums
 
 // Times are Unix milliseconds (_ms). Floating-point NULL is NaN. Every name that repeats is
 // interned in key.
@@ -41,6 +42,7 @@ CREATE TABLE run(
   heartbeat_ms INTEGER NOT NULL,         -- last sign of life
   elapsed_ms INTEGER NOT NULL,           -- monotonic, over all attempts
   attempts INTEGER NOT NULL,             -- number of the newest attempt
+  recorded_step INTEGER NOT NULL DEFAULT 0,  -- all that was logged up to it is here
   output_dir TEXT NOT NULL,
   identity TEXT NOT NULL);
 CREATE INDEX run_running ON run(id) WHERE status = 'running';
@@ -170,8 +172,11 @@ SchemaState schema_state(Database& database, std::span<const char* const> script
   }
   if (application != kApplicationId || version < 1) {
     Statement files = database.prepare("PRAGMA database_list");
-    throw Error(ExitCode::kDamaged, "this database is no llmops store")
-        .at(files.step() ? files.text(2) : "");
+    const std::string path = files.step() ? files.text(2) : "";
+    if (application != kFirstFormat) throw damaged("this database is no llmops store").at(path);
+    throw damaged("the store has the format of an early llmops, which is no longer read")
+        .at(path)
+        .hint("move it away, or choose another with --store");
   }
   const auto current = static_cast<std::int64_t>(scripts.size());
   if (version > current) return SchemaState::kNewer;

@@ -213,6 +213,11 @@ bool Database::in_transaction() const {
   return sqlite3_get_autocommit(database_.get()) == 0;
 }
 
+void Database::set_busy_timeout(int ms) {
+  busy_timeout_ms_ = ms;
+  sqlite3_busy_timeout(database_.get(), ms);
+}
+
 Database::Merge Database::merge_log(int wait_ms) {
   sqlite3_busy_timeout(database_.get(), wait_ms);
   const int result = sqlite3_wal_checkpoint_v2(database_.get(), "main", SQLITE_CHECKPOINT_TRUNCATE,

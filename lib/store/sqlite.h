@@ -102,6 +102,8 @@ class Database {
   std::int64_t integer(std::string_view sql);  // first column of the first row, else 0
   std::int64_t last_id() const;
   bool in_transaction() const;
+  // How long a statement waits for another connection's lock.
+  void set_busy_timeout(int ms);
 
   enum class Merge { kDone, kBusy };
   // Copies the write-ahead log into the file and empties it; busy readers are waited for up to

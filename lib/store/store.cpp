@@ -66,6 +66,17 @@ void create_private_file(const std::string& path) {
   if (base_name(folder) == ".llmops") ::chmod(folder.c_str(), 0700);
 }
 
+// Device and inode; empty when there is no such file.
+std::string place_of(const std::string& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) return "";
+  return fmt::format("{}:{}", status.st_dev, status.st_ino);
+}
+
+std::string log_of(const std::string& path) {
+  return path + "-wal";
+}
+
 std::string journal_mode(Database& database) {
   Statement statement = database.prepare("PRAGMA journal_mode");
   return statement.step() ? statement.text(0) : "";
@@ -105,7 +116,18 @@ Store Store::open_to_write(const std::string& folder) {
     migrate(database, path, schema_scripts());
   }
   store.set_durable(false);
+  store.file_ = place_of(path);
+  if (store.uses_log_) store.log_ = place_of(log_of(path));
   return store;
+}
+
+void Store::require_in_place() const {
+  const std::string path = join_path(folder_, kDatabaseName);
+  const bool moved = place_of(path) != file_;
+  if (!moved && (log_.empty() || place_of(log_of(path)) == log_)) return;
+  throw Error(ExitCode::kStorage, "the file was deleted, moved or replaced while it was in use")
+      .at(moved ? path : log_of(path))
+      .hint("put it back");
 }
 
 void Store::require_writable(const std::string& folder) {
@@ -125,7 +147,7 @@ Store Store::open_to_read(const std::string& folder) {
   const std::string path = join_path(real, kDatabaseName);
   // A copy of the file alone in a folder that cannot be written: no log can be made, and nobody
   // can be writing.
-  const bool sealed = ::access(real.c_str(), W_OK) != 0 && !path_exists(path + "-wal");
+  const bool sealed = ::access(real.c_str(), W_OK) != 0 && !path_exists(log_of(path));
   Store store(real, Database(path, sealed ? Database::Mode::kImmutable : Database::Mode::kRead,
                              kReaderWaitMs));
   switch (schema_state(store.database_, schema_scripts())) {
@@ -147,7 +169,7 @@ Store Store::open_to_read(const std::string& folder) {
 void Store::merge_log_beyond(std::uint64_t bytes, int wait_ms) {
   if (!uses_log_) return;
   struct stat status {};
-  const std::string log = join_path(folder_, kDatabaseName) + std::string("-wal");
+  const std::string log = log_of(join_path(folder_, kDatabaseName));
   if (::stat(log.c_str(), &status) != 0) return;
   if (static_cast<std::uint64_t>(status.st_size) <= bytes) return;
   const auto lock = FileLock::acquire(join_path(folder_, "lock"), wait_ms);

@@ -32,6 +32,10 @@ class Store {
   // log is restarted while another connection merges it.
   void merge_log_beyond(std::uint64_t bytes, int wait_ms = 0);
 
+  // Throws Error(kStorage) when the file or its log is no longer where it was opened: what is
+  // written now would be lost.
+  void require_in_place() const;
+
   // The next commit reaches the disk before it returns (true), or at the next merge (false).
   void set_durable(bool durable);
 
@@ -42,6 +46,7 @@ class Store {
   Database database_;
   bool uses_log_ = true;  // false on network file systems: a rollback journal
   bool is_newer_ = false;
+  std::string file_, log_;  // device and inode of both when they were opened; empty: no log
 };
 
 }  // namespace llmops::store

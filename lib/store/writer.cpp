@@ -18,10 +18,12 @@ constexpr std::chrono::milliseconds kInterval{1000};
 constexpr std::size_t kManyPoints = 1 << 16;  // do not wait for the interval
 constexpr std::int64_t kBeatMs = 10'000;
 constexpr std::uint64_t kMergeBytes = 16 << 20;
-constexpr int kMergeWaitMs = 5000;
-// Of one flush(). A try may itself wait for another process's transaction.
-constexpr int kFlushTries = 3;
-constexpr std::int64_t kFlushMs = 15'000;
+constexpr int kMergeWaitMs = 1000;
+// For another process's transaction. What is not written is tried again, so a longer wait would
+// only hold up the end of the program.
+constexpr int kBusyMs = 2000;
+constexpr std::chrono::milliseconds kRetry{200};  // when closing
+constexpr std::int64_t kCloseMs = 3000;
 
 // A fifth of the price of the exact clock, and exact to the 4 ms of its tick.
 std::int64_t tick_ms() {
@@ -45,6 +47,7 @@ Writer::Writer(Store store, std::int64_t run, std::int64_t attempt, std::int64_t
       started_ms_(tick_ms()),
       report_(std::move(report)),
       points_(store_, run, attempt) {
+  store_.database().set_busy_timeout(kBusyMs);
   for (const std::string& name : points_.names()) index_.emplace(name, places_++);
   thread_ = std::thread([this] { work(); });
 }
@@ -85,25 +88,34 @@ void Writer::rewind(std::int64_t from_step) {
   queued_.push_back({kRewind, {from_step, 0, 0}});
 }
 
-void Writer::flush() {
+std::optional<Error> Writer::flush(std::int64_t wait_ms) {
   std::unique_lock lock(mutex_);
   const std::uint64_t number = ++wanted_;
   wake_.notify_one();
-  const std::int64_t deadline_ms = tick_ms() + kFlushMs;
-  done_.wait(lock, [&] { return tried_ >= number; });
-  for (int tries = 1; tries < kFlushTries; ++tries) {
-    if (flushed_ >= number || closing_ || !may_work_later(*failure_)) break;
-    if (tick_ms() >= deadline_ms) break;
-    const std::uint64_t before = tries_;
-    done_.wait(lock, [&] { return tries_ > before; });
-  }
-  if (flushed_ < number) throw Error(*failure_);
+  if (failure_) return failure_;
+  done_.wait_for(lock, std::chrono::milliseconds(wait_ms), [&] { return tried_ >= number; });
+  if (flushed_ >= number) return std::nullopt;
+  if (failure_) return failure_;
+  return Error(ExitCode::kBusy, fmt::format("no answer for {} ms", wait_ms)).at(store_.folder());
 }
 
 void Writer::close() {
-  flush();
   stop();
+  require_complete();
   merge(0, kMergeWaitMs);
+}
+
+// Only once the thread has ended.
+void Writer::require_complete() const {
+  if (failure_) {
+    throw Error(ExitCode::kStorage,
+                fmt::format("{} values and {} other entries could not be written: {}",
+                            points_.waiting(), jobs_.size(), failure_->what()));
+  }
+  if (dropped_) {
+    throw Error(ExitCode::kStorage,
+                fmt::format("an entry could not be written: {}", dropped_->what()));
+  }
 }
 
 void Writer::stop() {
@@ -111,6 +123,7 @@ void Writer::stop() {
   {
     const std::lock_guard lock(mutex_);
     closing_ = true;
+    give_up_ms_ = tick_ms() + kCloseMs;
   }
   wake_.notify_one();
   thread_.join();
@@ -124,20 +137,24 @@ void Writer::work() {
   ::pthread_setname_np(::pthread_self(), "llmops-store");
   std::unique_lock lock(mutex_);
   for (bool last = false; !last;) {
-    wake_.wait_for(lock, kInterval,
-                   [&] { return closing_ || wanted_ > tried_ || queued_.size() >= kManyPoints; });
-    last = closing_;
+    if (closing_ && failure_) {
+      wake_.wait_for(lock, kRetry);
+    } else {
+      wake_.wait_for(lock, kInterval,
+                     [&] { return closing_ || wanted_ > tried_ || queued_.size() >= kManyPoints; });
+    }
+    const bool closing = closing_;
     const std::uint64_t number = wanted_;
-    const bool durable = number > flushed_;
+    const bool durable = closing || number > flushed_;
     take();
     lock.unlock();
     const std::optional<Error> failure = try_commit(durable);
     report(failure);
     lock.lock();
     tried_ = number;
-    ++tries_;
     failure_ = failure;
     if (!failure) flushed_ = number;
+    last = closing && (!failure || !may_work_later(*failure) || tick_ms() >= give_up_ms_);
     done_.notify_all();
   }
 }
@@ -186,12 +203,15 @@ void Writer::commit() {
   if (const int error = fault_point("store.commit")) {
     throw system_error("cannot write to", store_.folder(), error);
   }
+  store_.require_in_place();
   points_.write(store_);  // first: a job may be about the attempt that a rewind begins
   for (auto job = jobs_.begin(); job != jobs_.end(); ++job) {
     try {
       (*job)(store_);
     } catch (const Error& error) {
-      if (!may_work_later(error)) jobs_.erase(job);  // it would hold up everything else
+      if (may_work_later(error)) throw;
+      if (!dropped_) dropped_ = error;
+      jobs_.erase(job);  // it would hold up everything else
       throw;
     }
   }
@@ -218,9 +238,13 @@ void Writer::report(const std::optional<Error>& failure) {
   if (failure.has_value() == is_failing_) return;
   is_failing_ = failure.has_value();
   if (!report_) return;
-  report_(failure ? fmt::format("{}; values are kept in memory until the store can be written",
-                                failure->what())
-                  : "the store can be written again; nothing was lost");
+  if (failure) {
+    report_(fmt::format("{}; values are kept in memory until the store can be written",
+                        failure->what()));
+  } else {
+    report_(dropped_ ? "the store can be written again"
+                     : "the store can be written again; nothing was lost");
+  }
 }
 
 }  // namespace llmops::store

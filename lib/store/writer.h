@@ -39,10 +39,12 @@ class Writer {
   void post(Job job);
   // The run goes back to an earlier step: what is logged from now on belongs to its next attempt.
   void rewind(std::int64_t from_step);
-  // Returns once all that was queued before is on the disk. Throws when that has failed three times
-  // in a row, or when some 15 s have passed; it stays in memory even then.
-  void flush();
-  // The same, then ends the thread and merges the write-ahead log into the file if it can.
+  // Waits until all that was queued before is on the disk. Returns the reason when it is not after
+  // wait_ms, or as soon as a try fails; it stays in memory and is tried again. Only asks, without
+  // waiting, while writing fails.
+  std::optional<Error> flush(std::int64_t wait_ms);
+  // Tries for a few seconds to write what is left, ends the thread and merges the write-ahead log
+  // into the file if it can. Throws Error(kStorage) that says how much was not written, and why.
   void close();
 
   std::int64_t elapsed_ms() const;  // of the run
@@ -68,6 +70,7 @@ class Writer {
   void absorb();
   std::optional<Error> try_commit(bool durable);
   void commit();
+  void require_complete() const;
   void merge(std::uint64_t beyond_bytes, int wait_ms);
   void report(const std::optional<Error>& failure);
 
@@ -80,9 +83,9 @@ class Writer {
   std::vector<Entry> queued_;
   std::vector<Job> queued_jobs_;
   std::uint64_t wanted_ = 0, tried_ = 0, flushed_ = 0;  // numbers of flush() calls
-  std::uint64_t tries_ = 0;
-  std::optional<Error> failure_;  // of the last try
+  std::optional<Error> failure_;                        // of the last try
   bool closing_ = false;
+  std::int64_t give_up_ms_ = 0;  // once closing
 
   // The thread's own.
   Store store_;
@@ -91,6 +94,7 @@ class Writer {
   PointWriter points_;
   std::vector<Entry> taken_;
   std::vector<Job> jobs_;
+  std::optional<Error> dropped_;  // of the first row that can never be written
   std::int64_t last_beat_ms_ = 0;
   bool is_failing_ = false, is_merge_failing_ = false;
   std::thread thread_;

@@ -26,7 +26,7 @@ class HoldersTest(program.ProgramTest):
         finally:
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
-            self.check(self.finish(process), self.ending)
+                self.check(self.finish(process), self.ending)
 
     ending = 143
 
@@ -39,6 +39,55 @@ class HoldersTest(program.ProgramTest):
             self.assertEqual(self.checkpoints(), [])
         self.assertEqual([r["status"] for r in self.runs()], ["stopped"])
         self.assertEqual(self.show("first")["exit_code"], 143)
+
+    @contextlib.contextmanager
+    def held(self):
+        """Another program within a transaction that writes."""
+        with contextlib.closing(sqlite3.connect(self.folder / ".llmops/store.db",
+                                                isolation_level=None)) as store:
+            store.execute("begin immediate")
+            yield
+            store.execute("rollback")
+
+    def stop(self, process):
+        process.send_signal(signal.SIGTERM)
+        return self.check(self.finish(process), 143, "stopped by SIGTERM", "is incomplete",
+                          "another process holds the store")
+
+    def test_a_stop_while_another_program_holds_the_store_is_saved(self):
+        with self.running("--name", "first") as process, self.held():
+            self.stop(process)
+            (step,) = self.checkpoints()
+        self.assertEqual(self.show("first")["status"], "crashed")
+        self.check(self.train(f"train.max_steps={step + 1}", "--resume", "auto"), 0,
+                   "may be missing: the run ended before they could be recorded")
+        self.assertEqual([e["step"] for e in self.show("first")["events"]
+                          if e["code"] == "record_gap"], [step])
+
+    def test_a_training_that_ends_while_another_program_holds_the_store_is_saved(self):
+        process = self.start("train", "recipe.yaml", "--progress", "json", fault="train.step:4:usr1")
+        for line in process.stderr:
+            if json.loads(line).get("step", 0) >= 1:
+                break
+        with self.held():
+            result = self.check(self.finish(process), 11, "is incomplete", "checkpoint-8 is whole")
+        self.assertIn("checkpoint-8", result.stdout)
+        self.assertEqual(self.checkpoints()[-1], 8)
+
+    def test_a_store_that_goes_away_under_a_run_is_reported_and_the_run_saved(self):
+        for replaced in (False, True):
+            with self.subTest(replaced=replaced), self.in_new_folder():
+                with self.running("--name", "first") as process:
+                    (self.folder / ".llmops").rename(self.folder / "away")
+                    if replaced:
+                        self.check(self.train("--output-dir", "out2", "--name", "second"), 0)
+                    process.send_signal(signal.SIGTERM)
+                    self.check(self.finish(process), 143, "store.db: the file was deleted, moved or "
+                               "replaced while it was in use", "is incomplete")
+                self.assertEqual(len(self.checkpoints()), 1)
+                if replaced:
+                    self.assertEqual([(r["name"], r["status"]) for r in self.runs()],
+                                     [("second", "finished")])
 
     def test_two_processes_share_a_store(self):
         with self.running("--name", "first"):

@@ -1,5 +1,5 @@
 """A disk that is full, fails or may not be written: exit 11, the checkpoints before are whole, and the
-run goes on once there is room.
+run goes on once there is room. A store that cannot be written costs the record, never the training.
 
   storage_test.py BIN [TEST…]      EveryPassingTest takes minutes
 """
@@ -40,10 +40,22 @@ class DiskTest(program.ProgramTest):
             for step in self.checkpoints():
                 self.check(self.run_program("generate", f"out/checkpoint-{step}",
                                             "--max-tokens", "1"), 0)
+            if fault.startswith("store.commit"):
+                self.check(result, 11, "the record of run", "is incomplete",
+                           f"{self.folder}/out/checkpoint-8 is whole")
             self.check(self.train("--resume", "auto"), 0)
             self.assertEqual(len(self.runs()), 1)
-            self.assertEqual(self.outcome(), self.expected)
+            self.check_outcome()
             return True
+
+    def check_outcome(self):
+        """As if nothing had been, but for values whose loss the run shows."""
+        state, values = self.outcome()
+        self.assertEqual(state, self.expected[0])
+        missing = self.expected[1].keys() - values.keys()
+        self.assertEqual(values, {k: v for k, v in self.expected[1].items() if k not in missing})
+        gaps = [e for e in self.show()["events"] if e["code"] == "record_gap"]
+        self.assertEqual(bool(missing), bool(gaps))
 
 
 class EveryPointTest(DiskTest):
@@ -161,13 +173,30 @@ class FullDiskTest(program.ProgramTest):
         self.assertEqual(self.final_state("saved")["model.safetensors"],
                          expected[0]["model.safetensors"])
 
-    def test_a_store_on_a_full_disk_ends_the_run_with_its_checkpoints_whole(self):
+    def test_a_new_run_is_refused_by_a_store_on_a_full_disk(self):
         self.on_small_disk(".llmops", "2m", """
             status=0; $LLMOPS train recipe.yaml || status=$?; test $status = 0
             head -c 3m /dev/zero >.llmops/filler || true
             status=0; $LLMOPS train recipe.yaml --output-dir out2 || status=$?; test $status = 11
             rm .llmops/filler; $LLMOPS track ls
             $LLMOPS train recipe.yaml --output-dir out3""")
+
+    def test_a_store_whose_disk_fills_up_costs_the_record_and_not_the_training(self):
+        out = self.on_small_disk("store", "1m", """
+            export LLMOPS_STORE=store
+            mkfifo progress
+            $LLMOPS train recipe.yaml train.max_steps=100000000 eval.eval_steps=0 \\
+              generate.every_steps=0 checkpoint.save_steps=0 --progress json 2>progress &
+            { read -r first; head -c 2m /dev/zero >store/filler || true; kill $!; cat; } <progress
+            status=0; wait $! || status=$?; test $status = 143
+            rm store/filler
+            $LLMOPS train recipe.yaml --resume auto \\
+              train.max_steps=$(($(sed s/checkpoint-// out/latest) + 1))
+            $LLMOPS track show @last""")
+        self.assertIn("No space left on device", out)
+        self.assertIn("is incomplete", out)
+        self.assertIn("may be missing", out)
+        self.assertIn("finished", out)
 
 
 if __name__ == "__main__":

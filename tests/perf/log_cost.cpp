@@ -42,7 +42,7 @@ Cost run_steps(record::RunRecorder& run, std::int64_t steps) {
     const double rest = begin + kStepSeconds * static_cast<double>(step + 1) - monotonic_seconds();
     if (rest > 0) std::this_thread::sleep_for(std::chrono::duration<double>(rest));
   }
-  run.flush();
+  run.flush(steps);
   cost.processor = process_cpu_seconds() - cpu_before;
   return cost;
 }

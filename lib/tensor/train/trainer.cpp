@@ -413,7 +413,7 @@ void TrainLoop::save() {
   save_owed_ = false;
   if (state_.last_save_step == state_.step) return;
   const TimedPhase phase(profiler_.get(), "checkpoints");
-  host_->flush();
+  host_->flush(state_.step);
   std::vector<std::int64_t> keep;
   for (const BestStep& best : state_.best) keep.push_back(best.step);
   // A stop in trouble saves a state that a rollback must not come back to.

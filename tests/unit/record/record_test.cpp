@@ -161,15 +161,58 @@ TEST_CASE("a run that ends while the disk is full says how it ended once there i
   const TemporaryDirectory folder;
   auto recorder = begin_run(folder.path(), describe(folder));
   recorder->rewind(3);
-  arm_fault("store.commit:1+:enospc");
-  CHECK(error_text([&] { recorder->finish(ExitCode::kTerminated, "SIGTERM"); }) != "");
+  arm_fault("store.commit:1:enospc,store.commit:2:enospc");
+  recorder->finish(ExitCode::kTerminated, "SIGTERM");
   arm_fault("");
-  recorder.reset();
   store::Store store = open(folder);
   const auto run = list_runs(store, {}).front();
   CHECK(run.status == store::RunStatus::kStopped);
   CHECK(run.reason == "SIGTERM");
   CHECK(find_attempt(store, run.row, 2)->exit_code == 143);
+}
+
+TEST_CASE("a record that stays incomplete is an error, and a gap that the resumed run shows") {
+  const TemporaryDirectory folder;
+  RunStart start = describe(folder);
+  auto run = begin_run(folder.path(), start);
+  const std::string id = run->id();
+  run->log("loss", 1, 1);
+  run->flush(2);
+  arm_fault("store.commit:1+:enospc");
+  run->log("loss", 4, 1);
+  run->flush(4);
+  CHECK(error_text([&] {
+          run->finish(ExitCode::kOk, "");
+        }).starts_with("storage: 1 values and 2 other entries could not be written"));
+  run.reset();
+  arm_fault("");
+  // As it reads once the process has ended.
+  store::Store::open_to_write(folder.path())
+      .database()
+      .execute("UPDATE run SET status = 'crashed'");
+
+  const auto gaps = [&] {
+    store::Store store = open(folder);
+    std::vector<std::string> texts;
+    for (const store::Event& event : list_events(store, find_run(store, id)->row)) {
+      if (event.code == "record_gap") texts.push_back(event.text);
+    }
+    return texts;
+  };
+  std::string warning;
+  start.warn = [&](std::string_view text) { warning = text; };
+  SECTION("from a step that is recorded there is none") {
+    resume_run(folder.path(), id, 2, start)->finish(ExitCode::kOk, "");
+    CHECK(gaps().empty());
+  }
+  SECTION("from a later one it is shown, once") {
+    resume_run(folder.path(), id, 4, start)->finish(ExitCode::kBudgetSpent, "");
+    REQUIRE(gaps().size() == 1);
+    CHECK(gaps()[0].starts_with("values of steps 3 to 4 may be missing"));
+    CHECK(warning == gaps()[0]);
+    resume_run(folder.path(), id, 4, start)->finish(ExitCode::kOk, "");
+    CHECK(gaps().size() == 1);
+  }
 }
 
 TEST_CASE("a resumed run is at its step and in its folder before it logs anything") {
@@ -210,7 +253,7 @@ TEST_CASE("without recording nothing is written") {
   const TemporaryDirectory folder;
   const auto recorder = no_run(describe(folder));
   recorder->log("loss", 1, 1);
-  recorder->flush();
+  recorder->flush(1);
   recorder->finish(ExitCode::kOk, "");
   CHECK(recorder->name().starts_with("train-"));
   CHECK(list_directory(folder.path()).empty());

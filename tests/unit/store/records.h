@@ -36,7 +36,7 @@ inline std::int64_t resume(Store& store, Run& run, std::int64_t from_step) {
   attempt.process = this_process();
   Transaction transaction(store.database());
   insert_attempt(store, run.row, attempt);
-  reopen_run(store, run.row, attempt.number);
+  reopen_run(store, run.row, attempt.number, from_step);
   transaction.commit();
   return attempt.number;
 }

@@ -14,6 +14,8 @@
 namespace llmops::store {
 namespace {
 
+constexpr std::int64_t kWaitMs = 60'000;  // only so that a writer that hangs fails the test
+
 struct Fixture {
   TemporaryDirectory folder;
   Store store = Store::open_to_write(folder.path());
@@ -42,7 +44,7 @@ TEST_CASE("what was logged is read after flush, in order of steps") {
   Writer writer = f.writer();
   for (const std::int64_t step : {1, 2, 5, 3}) writer.log("loss", step, 0.5 * double(step));
   writer.log("loss", 3, 7);  // the same step again: both are kept, in order
-  writer.flush();
+  REQUIRE_FALSE(writer.flush(kWaitMs));
   CHECK(values(f.points("loss")) == Values{{1, 0.5}, {2, 1}, {3, 1.5}, {3, 7}, {5, 2.5}});
   const Summary s = f.summary("loss");
   CHECK(s.n == 5);
@@ -105,7 +107,7 @@ TEST_CASE("four threads log at once and nothing is lost") {
       for (std::int64_t step = 0; step < 2000; ++step) {
         writer.log("shared", step, t);
         writer.log(fmt::format("own/{}", t), step, double(step));
-        if (step % 500 == 0) writer.flush();
+        if (step % 500 == 0) writer.flush(kWaitMs);
       }
     });
   }
@@ -119,16 +121,13 @@ TEST_CASE("a full disk is reported once, stops nobody, and loses nothing") {
   Fixture f;
   Writer writer = f.writer();
   writer.log("loss", 1, 1);
-  writer.flush();
+  REQUIRE_FALSE(writer.flush(kWaitMs));
   arm_fault("store.commit:1+:enospc");
   for (std::int64_t step = 2; step <= 1000; ++step) writer.log("loss", step, 1);
   writer.log("new", 1, 1);
-  try {
-    writer.flush();
-    FAIL("flush() acknowledged what is not written");
-  } catch (const Error& error) {
-    CHECK(error.code() == ExitCode::kStorage);
-  }
+  const auto failure = writer.flush(kWaitMs);
+  REQUIRE(failure);
+  CHECK(failure->code() == ExitCode::kStorage);
   CHECK(f.reports.size() == 1);
   CHECK(f.summary("loss").n == 1);
   arm_fault("");
@@ -140,17 +139,73 @@ TEST_CASE("a full disk is reported once, stops nobody, and loses nothing") {
   CHECK(f.summary("new").n == 1);
 }
 
-TEST_CASE("flush() outlasts two failures in a row") {
+TEST_CASE("close() outlasts two failures in a row") {
   Fixture f;
   Writer writer = f.writer();
   arm_fault("store.commit:1:enospc,store.commit:2:eio");
   writer.post([&](Store& store) { insert_event(store, f.run.row, {1, 0, 1, "info", "x", "y"}); });
   writer.log("loss", 1, 1);
-  writer.flush();
+  writer.close();
   arm_fault("");
   CHECK(f.reports.size() == 2);
   CHECK(f.points("loss").size() == 1);
   CHECK(list_events(f.store, f.run.row).size() == 1);
+}
+
+TEST_CASE("a store that another program holds is waited for within bounds, and loses nothing") {
+  Fixture f;
+  Writer writer = f.writer();
+  {
+    const Transaction held(f.store.database());
+    writer.log("loss", 1, 1);
+    const auto failure = writer.flush(1);  // of a thread that waits for the lock
+    REQUIRE(failure);
+    CHECK(failure->code() == ExitCode::kBusy);
+    writer.log("loss", 2, 1);
+    // Until the thread has seen that it is locked out, and from then on without a wait.
+    while (std::string(writer.flush(1)->what()).find("no answer") != std::string::npos) {
+    }
+    CHECK(writer.flush(kWaitMs)->code() == ExitCode::kBusy);
+  }
+  writer.close();
+  CHECK(f.reports.size() == 2);
+  CHECK(f.points("loss").size() == 2);
+}
+
+TEST_CASE("what is left in the end is counted") {
+  Fixture f;
+  Writer writer = f.writer();
+  writer.log("loss", 1, 1);
+  REQUIRE_FALSE(writer.flush(kWaitMs));
+  const Transaction held(f.store.database());
+  for (std::int64_t step = 2; step <= 6; ++step) writer.log("loss", step, 1);
+  writer.post([&](Store& store) { set_tag(store, f.run.row, "owner", "me"); });
+  const std::string text = error_text([&] { writer.close(); });
+  CHECK(text.starts_with("storage: 5 values and 1 other entries could not be written: "));
+  CHECK(text.find("another process holds the store") != std::string::npos);
+}
+
+TEST_CASE(
+    "a store that is deleted, moved or replaced is noticed, and written again once it is back") {
+  Fixture f;
+  Writer writer = f.writer();
+  const std::string path = f.folder.file("store.db"), away = f.folder.file("away");
+  const std::string moved = GENERATE("store.db", "store.db-wal");
+  REQUIRE_FALSE(writer.flush(kWaitMs));
+  REQUIRE(::rename(f.folder.file(moved).c_str(), away.c_str()) == 0);
+  const bool replaced = GENERATE(false, true);
+  if (replaced) write_file_durably(f.folder.file(moved), "another");
+  writer.log("loss", 1, 1);
+  const auto failure = writer.flush(kWaitMs);
+  REQUIRE(failure);
+  CHECK(failure->code() == ExitCode::kStorage);
+  CHECK(failure->what() == f.folder.file(moved) +
+                               ": the file was deleted, moved or replaced while it was in use; put "
+                               "it back");
+  REQUIRE(::rename(away.c_str(), f.folder.file(moved).c_str()) == 0);
+  writer.close();
+  CHECK(f.reports.size() == 2);
+  CHECK(f.points("loss").size() == 1);
 }
 
 TEST_CASE("a log that cannot be merged is reported once, and what was written counts as written") {
@@ -161,7 +216,7 @@ TEST_CASE("a log that cannot be merged is reported once, and what was written co
   REQUIRE(::symlink("nowhere", lock.c_str()) == 0);
   const std::string big(std::size_t{17} << 20, 'x');  // beyond the size at which it is merged
   writer.post([&](Store& store) { insert_event(store, f.run.row, {1, 0, 1, "info", "x", big}); });
-  writer.flush();
+  REQUIRE_FALSE(writer.flush(kWaitMs));
   writer.log("loss", 1, 1);
   writer.close();
   CHECK(f.reports.size() == 1);
@@ -175,8 +230,8 @@ TEST_CASE("rows are written in the transaction of the points, and a bad one hold
   writer.post([&](Store& store) { set_tag(store, f.run.row, "owner", "me"); });
   writer.post([](Store&) { throw failed("a bug"); });
   writer.log("loss", 1, 1);
-  CHECK(error_text([&] { writer.flush(); }) == "failed: a bug");
-  writer.flush();
+  CHECK(writer.flush(kWaitMs)->what() == std::string("a bug"));
+  CHECK(error_text([&] { writer.close(); }) == "storage: an entry could not be written: a bug");
   CHECK(list_tags(f.store, f.run.row).size() == 1);
   CHECK(f.summary("loss").n == 1);
 }
@@ -222,7 +277,7 @@ TEST_CASE("a run that goes back hides the points beyond, within one process") {
   writer.rewind(4);
   for (std::int64_t step = 5; step <= 6; ++step) writer.log("loss", step, 0.1);
   writer.log("new", 5, 1);
-  writer.flush();
+  REQUIRE_FALSE(writer.flush(kWaitMs));
   CHECK(values(f.points("loss")) == Values{{1, 1}, {2, 2}, {3, 3}, {4, 4}, {5, 0.1}, {6, 0.1}});
   CHECK(f.summary("loss").n == 6);
   CHECK(f.summary("loss").max == 4);

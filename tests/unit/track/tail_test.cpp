@@ -15,7 +15,7 @@ TEST_CASE("tail gives the last lines, then what comes, until the run ends") {
     points.log("sys/cpu_percent", step, 1);
     points.log("lr", step, 0.5);
   }
-  points.flush();
+  points.flush(60'000);
   TailOptions options;
   options.lines = 3;
   Tail tail(store::Store::open_to_read(f.folder.path()), run, options);
@@ -29,7 +29,7 @@ TEST_CASE("tail gives the last lines, then what comes, until the run ends") {
 
   CHECK_FALSE(tail.has_changed());
   points.log("loss", 21, 2);
-  points.flush();
+  points.flush(60'000);
   CHECK(tail.has_changed());
   CHECK(tail.read().size() == 1);
   CHECK(tail.read().empty());

@@ -95,7 +95,7 @@ class Host final : public engine::TrainHost {
   void sample(std::int64_t step, std::string_view, std::string_view) override {
     sampled.push_back(step);
   }
-  void flush() override {}
+  void flush(std::int64_t) override {}
   void checkpoint_saved(const std::string&, std::int64_t step) override { saved.push_back(step); }
   engine::EvalVerdict evaluate(engine::Model&, std::int64_t step,
                                std::string_view prefix) override {
