@@ -76,6 +76,13 @@ std::string absolute_path(const std::string& path) {
   return text;
 }
 
+bool is_same_file(const std::string& one, const std::string& other) {
+  struct stat a {
+  }, b{};
+  return ::stat(one.c_str(), &a) == 0 && ::stat(other.c_str(), &b) == 0 && a.st_dev == b.st_dev &&
+         a.st_ino == b.st_ino;
+}
+
 std::string read_file(const std::string& path, std::size_t max_bytes, ExitCode code) {
   std::uint64_t size = 0;
   const Descriptor file(detail::open_regular(path, code, size));
@@ -121,12 +128,12 @@ void require_writable_folder(const std::string& path) {
   }
 }
 
-std::vector<std::string> list_directory(const std::string& path) {
+std::vector<std::string> list_directory(const std::string& path, ExitCode code) {
   struct Close {
     void operator()(DIR* directory) const { ::closedir(directory); }
   };
   const std::unique_ptr<DIR, Close> directory(::opendir(path.c_str()));
-  if (!directory) throw system_error("cannot list", path, errno, ExitCode::kUsage);
+  if (!directory) throw system_error("cannot list", path, errno, code);
   std::vector<std::string> names;
   for (errno = 0; const dirent* entry = ::readdir(directory.get()); errno = 0) {
     const std::string_view name = entry->d_name;

@@ -34,6 +34,8 @@ std::string join_path(std::string_view directory, std::string_view name);
 std::string parent_path(std::string_view path);  // "." when there is none
 std::string base_name(std::string_view path);
 std::string absolute_path(const std::string& path);  // lexical, against the working directory
+// Whether both paths lead to the same existing file or folder, over links too.
+bool is_same_file(const std::string& one, const std::string& other);
 
 // The whole content of a regular file; refuses directories, FIFOs and devices, and files larger
 // than max_bytes. Missing or unreadable: `code`.
@@ -44,8 +46,8 @@ void make_directories(const std::string& path);
 // Throws Error(kStorage) when the folder, or the nearest existing one above it, cannot be written:
 // what make_directories() and writing there would meet, told without changing anything.
 void require_writable_folder(const std::string& path);
-// Names of the entries, sorted bytewise, without "." and "..".
-std::vector<std::string> list_directory(const std::string& path);
+// Names of the entries, sorted bytewise, without "." and "..". Missing or unreadable: `code`.
+std::vector<std::string> list_directory(const std::string& path, ExitCode code = ExitCode::kUsage);
 void remove_all(const std::string& path);
 std::uint64_t free_bytes(const std::string& path);  // for an unprivileged writer
 // Device, inode, size and mtime: tells whether a file is still the one that was read.

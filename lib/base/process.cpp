@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <cstdlib>
 #include <thread>
 
 #include "base/error.h"
@@ -24,25 +25,36 @@ namespace llmops {
 
 namespace {
 
+// A file of /proc/PID; empty when there is no such process.
+std::string read_proc(const std::string& pid, const char* name) {
+  try {
+    return read_file(fmt::format("/proc/{}/{}", pid, name), 1 << 16);
+  } catch (const Error&) {
+    return "";
+  }
+}
+
 struct ProcessStat {
   char state = '?';
-  std::int64_t start_ticks = 0;
+  std::int64_t flags = 0, start_ticks = 0;
 };
 
-// /proc/PID/stat, or nothing when there is no such process. The name in parentheses may hold
-// anything, so fields are counted from its last ')'.
-std::optional<ProcessStat> read_stat(const std::string& pid) {
-  std::string text;
-  try {
-    text = read_file("/proc/" + pid + "/stat", 1 << 16);
-  } catch (const Error&) {
-    return std::nullopt;
-  }
+// The name in parentheses may hold anything, so fields are counted from its last ')'.
+std::optional<ProcessStat> parse_stat(std::string_view text) {
   const std::size_t name_end = text.rfind(')');
-  if (name_end == std::string::npos || name_end + 2 > text.size()) return std::nullopt;
-  const auto fields = split(std::string_view(text).substr(name_end + 2), ' ');
+  if (name_end == std::string_view::npos || name_end + 2 > text.size()) return std::nullopt;
+  const auto fields = split(text.substr(name_end + 2), ' ');
   if (fields.size() < 20 || fields[0].empty()) return std::nullopt;
-  return ProcessStat{fields[0][0], parse_int(fields[19]).value_or(0)};
+  return ProcessStat{fields[0][0], parse_int(fields[6]).value_or(0),
+                     parse_int(fields[19]).value_or(0)};
+}
+
+// Whether SIGKILL waits in a "SigPnd:" or "ShdPnd:" line of hexadecimal digits.
+bool is_kill_pending(std::string_view status, std::string_view key) {
+  const std::size_t at = status.find(key);
+  if (at == std::string_view::npos) return false;
+  const std::string mask(trim(status.substr(at + key.size(), 32)));
+  return (std::strtoull(mask.c_str(), nullptr, 16) >> (SIGKILL - 1) & 1) != 0;
 }
 
 std::string boot_id() {
@@ -118,17 +130,26 @@ int await(pid_t pid, double deadline) {
 }  // namespace
 
 ProcessIdentity this_process() {
-  const std::optional<ProcessStat> stat = read_stat("self");
+  const std::optional<ProcessStat> stat = parse_stat(read_proc("self", "stat"));
   return {host_name(), boot_id(), ::getpid(), stat ? stat->start_ticks : 0};
 }
 
 std::optional<bool> is_alive(const ProcessIdentity& process) {
   if (process.host != host_name()) return std::nullopt;
   if (process.boot_id != boot_id()) return false;
-  const std::optional<ProcessStat> stat = read_stat(fmt::format("{}", process.pid));
+  const std::string pid = fmt::format("{}", process.pid), text = read_proc(pid, "stat");
+  const std::optional<ProcessStat> stat = parse_stat(text);
+  return stat && stat->start_ticks == process.start_ticks &&
+         !is_ending(text, read_proc(pid, "status"));
+}
+
+bool is_ending(std::string_view text, std::string_view status) {
+  constexpr std::int64_t kExiting = 4;  // PF_EXITING of the kernel's sched.h
+  const std::optional<ProcessStat> stat = parse_stat(text);
   // A zombie has ended; only its parent has not looked yet.
-  return stat && stat->start_ticks == process.start_ticks && stat->state != 'Z' &&
-         stat->state != 'X';
+  return !stat || status.empty() || stat->state == 'Z' || stat->state == 'X' ||
+         (stat->flags & kExiting) != 0 || is_kill_pending(status, "\nSigPnd:") ||
+         is_kill_pending(status, "\nShdPnd:");
 }
 
 CommandOutput run_command(const std::vector<std::string>& arguments, int timeout_ms,

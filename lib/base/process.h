@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace llmops {
@@ -14,8 +15,11 @@ struct ProcessIdentity {
   std::int64_t pid = 0, start_ticks = 0;
 };
 ProcessIdentity this_process();
-// True, false, or unknown (another host).
+// True, false, or unknown (another host). A process that is ending is not alive.
 std::optional<bool> is_alive(const ProcessIdentity& process);
+// Whether a process has ended, is ending, or was killed and ends once a system call returns, by
+// the texts of its /proc/PID/stat and /proc/PID/status. It may still hold memory, files and locks.
+bool is_ending(std::string_view stat, std::string_view status);
 
 struct CommandOutput {
   int status = -1;     // exit status; 127 when the program could not be started

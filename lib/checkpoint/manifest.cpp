@@ -100,7 +100,7 @@ std::vector<std::string> list_files(const std::string& folder) {
   while (!folders.empty()) {
     const std::string below = folders.back();
     folders.pop_back();
-    for (const std::string& entry : list_directory(join_path(folder, below))) {
+    for (const std::string& entry : list_directory(join_path(folder, below), ExitCode::kStorage)) {
       const std::string name = below.empty() ? entry : join_path(below, entry);
       const auto status = std::filesystem::symlink_status(join_path(folder, name));
       if (std::filesystem::is_directory(status)) {

@@ -82,7 +82,11 @@ void point_to_newest(const std::string& output_dir) {
   if (found.empty() || found.back().sequence == 0) return;
   const std::string latest = join_path(output_dir, kLatestFile);
   const std::string wanted = base_name(found.back().path) + "\n";
-  if (path_exists(latest) && read_file(latest) == wanted) return;
+  try {
+    if (read_file(latest, wanted.size()) == wanted) return;
+  } catch (const Error&) {
+    // Missing, too long or not a file: written again.
+  }
   write_file_durably(latest, wanted);
 }
 
@@ -97,7 +101,7 @@ std::string folder_on_its_way(std::int64_t step, OnItsWay way) {
 }
 
 void sync_folders(const std::string& folder) {
-  for (const std::string& name : list_directory(folder)) {
+  for (const std::string& name : list_directory(folder, ExitCode::kStorage)) {
     const std::string path = join_path(folder, name);
     if (is_real_directory(path)) sync_folders(path);
   }
@@ -107,7 +111,7 @@ void sync_folders(const std::string& folder) {
 std::vector<Found> list_checkpoints(const std::string& output_dir) {
   std::vector<Found> found;
   if (!is_directory(output_dir)) return found;
-  for (const std::string& name : list_directory(output_dir)) {
+  for (const std::string& name : list_directory(output_dir, ExitCode::kStorage)) {
     const auto step = step_of(name);
     const std::string path = join_path(output_dir, name);
     if (step && is_real_directory(path)) found.push_back({path, *step, sequence_of(path)});
@@ -120,7 +124,7 @@ std::vector<Found> list_checkpoints(const std::string& output_dir) {
 
 bool holds_checkpoints(const std::string& output_dir) {
   if (!is_directory(output_dir)) return false;
-  const auto names = list_directory(output_dir);
+  const auto names = list_directory(output_dir, ExitCode::kStorage);
   return std::any_of(names.begin(), names.end(), [](const std::string& name) {
     const auto leftover = leftover_of(name);
     return name == kLatestFile || step_of(name) || (leftover && leftover->way == OnItsWay::kAside);
@@ -129,7 +133,7 @@ bool holds_checkpoints(const std::string& output_dir) {
 
 void remove_leftovers(const std::string& output_dir) {
   if (!is_directory(output_dir)) return;
-  for (const std::string& name : list_directory(output_dir)) {
+  for (const std::string& name : list_directory(output_dir, ExitCode::kStorage)) {
     const std::string path = join_path(output_dir, name);
     if (const auto leftover = leftover_of(name)) {
       const std::string home = join_path(output_dir, checkpoint_name(leftover->step));

@@ -27,6 +27,17 @@ TEST_CASE("paths are joined and taken apart like the shell does") {
   CHECK(absolute_path("./x") == absolute_path("x"));
 }
 
+TEST_CASE("a file is the same through links and other spellings") {
+  TemporaryDirectory directory;
+  const std::string path = directory.file("f"), link = directory.file("link");
+  write_file_durably(path, "x");
+  REQUIRE(::symlink("f", link.c_str()) == 0);
+  CHECK(is_same_file(path, link));
+  CHECK(is_same_file(directory.path(), directory.path() + "/."));
+  CHECK_FALSE(is_same_file(path, directory.path()));
+  CHECK_FALSE(is_same_file(directory.file("none"), directory.file("none")));
+}
+
 TEST_CASE("read_file gives the bytes, NUL included, and knows its limit") {
   TemporaryDirectory directory;
   const std::string path = directory.file("f");

@@ -1,10 +1,12 @@
 #include "base/process.h"
 
+#include <fmt/format.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <csignal>
 
+#include "base/file.h"
 #include "tests/catch.h"
 
 namespace llmops {
@@ -46,6 +48,26 @@ TEST_CASE("a process that has ended is dead before its parent looks") {
   CHECK(is_alive(identity) == false);
   ::close(ends[0]);
   ::close(ends[1]);
+}
+
+TEST_CASE("a process that exits, or was killed within a system call, is ending") {
+  // /proc/PID/stat with the state and flags given; the name may hold anything.
+  const auto stat = [](const char* state, int flags) {
+    return fmt::format("7 (a) Z (b) {} 1 7 7 0 -1 {} 1 0 0 0 0 0 0 0 20 0 1 0 123 0 0", state,
+                       flags);
+  };
+  const auto status = [](const char* own, const char* shared) {
+    return fmt::format("Name:\ta\nSigPnd:\t{}\nShdPnd:\t{}\nSigBlk:\t0000000000000100\n", own,
+                       shared);
+  };
+  const std::string none = "0000000000000000", kill = "0000000000000100", term = "0000000000004000";
+  CHECK_FALSE(is_ending(stat("S", 0x400040), status(none.c_str(), term.c_str())));
+  CHECK(is_ending(stat("Z", 0x400040), status(none.c_str(), none.c_str())));
+  CHECK(is_ending(stat("R", 0x400044), status(none.c_str(), none.c_str())));
+  CHECK(is_ending(stat("D", 0x400040), status(kill.c_str(), none.c_str())));
+  CHECK(is_ending(stat("D", 0x400040), status(none.c_str(), kill.c_str())));
+  CHECK(is_ending("", ""));
+  CHECK_FALSE(is_ending(read_file("/proc/self/stat"), read_file("/proc/self/status")));
 }
 
 TEST_CASE("a command gives its output and status") {
