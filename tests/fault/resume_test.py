@@ -35,7 +35,7 @@ DAMAGES = {
 class ResumeTest(program.ProgramTest):
     def stop(self, *arguments):
         """A run that was stopped after step 7; 4 or 6 and 7 are saved."""
-        self.check(self.train(*arguments, fault="train.step:7:term"), 143)
+        self.check(self.train(*arguments, fault="train.update:7:term"), 143)
         self.assertEqual(self.checkpoints()[-2:], [6, 7])
 
     def newest(self):
@@ -70,7 +70,7 @@ class ResumeTest(program.ProgramTest):
     def test_a_change_of_the_result_is_refused_with_what_changed(self):
         self.stop()
         where = ("--resume", "out/checkpoint-7")
-        for change in ("seed=7", "train.micro_batch_size=4", "optimizer.weight_decay=0",
+        for change in ("seed=7", "train.global_batch_size=4", "optimizer.weight_decay=0",
                        "model.config.rope_theta=500.0", "data.max_seq_length=8", "tokenizer.type=char"):
             key, value = change.split("=")
             with self.subTest(change=change):

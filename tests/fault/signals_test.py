@@ -17,6 +17,7 @@ MOMENTS = {
     "in the middle of the first step": "train.step:1",
     "in the middle of a later step": "train.step:5",
     "in the middle of the last step": "train.step:8",
+    "at the end of a step": "train.update:5",
     "in an evaluation": "eval.batch:2",
     "in the last evaluation": "eval.batch:40",
     "in the last evaluation of the average": "eval.batch:60",
@@ -64,7 +65,7 @@ class StopTest(program.ProgramTest):
 
     def test_a_second_signal_ends_at_once_and_the_run_is_resumable(self):
         expected = self.undisturbed()
-        result = self.train(fault="train.step:5:term,checkpoint.file:18:int")
+        result = self.train(fault="train.update:5:term,checkpoint.file:18:int")
         self.assertEqual(result.status, 1, result)
         self.assertEqual(self.show()["status"], "crashed")
         self.check(self.train("--resume", "auto"), 0)
@@ -92,7 +93,7 @@ class StopTest(program.ProgramTest):
     def test_a_signal_that_was_ignored_at_the_start_stays_ignored(self):
         # As nohup and a shell's background jobs ask for.
         trap = ("bash", "-c", 'trap "" HUP INT; exec "$@"', "bash")
-        self.check(self.train(fault="train.step:2:hup,train.step:3:int", prefix=trap), 0)
+        self.check(self.train(fault="train.update:2:hup,train.update:3:int", prefix=trap), 0)
         self.assertEqual(self.show()["status"], "finished")
 
     def test_eval_and_generate_stop_with_the_status_of_the_signal(self):

@@ -161,7 +161,7 @@ class FullDiskTest(program.ProgramTest):
     def test_a_full_disk_keeps_the_checkpoints_and_the_run_goes_on_with_more_room(self):
         expected = self.undisturbed()
         out = self.on_small_disk("out", "3m", """
-            status=0; LLMOPS_FAULT=train.step:2:term $LLMOPS train recipe.yaml || status=$?
+            status=0; LLMOPS_FAULT=train.update:2:term $LLMOPS train recipe.yaml || status=$?
             test $status = 143
             head -c 2m /dev/zero >out/filler
             status=0; $LLMOPS train recipe.yaml --resume out/checkpoint-2 || status=$?

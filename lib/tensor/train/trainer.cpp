@@ -242,6 +242,7 @@ void TrainLoop::train_one_step() {
                                     job_.plan.warmup_steps, total_steps_);
   // Without a target there is nothing to learn from; decay and momentum would still move weights.
   StepValues values;
+  fault_point("train.update");
   if (tokens > 0) {
     const TimedPhase phase(profiler_.get(), "update");
     values = step_.update(rate);
