@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdlib>
 
 #include "base/error.h"
@@ -14,6 +15,14 @@ namespace llmops::store {
 namespace {
 
 constexpr const char* kFolder = ".llmops";
+
+// Whether there is a store file, or something in its place that opening it would report. Only such
+// a folder is a store: a token cache makes a folder of the same name.
+bool has_store(const std::string& folder) {
+  struct stat status {};
+  const std::string path = join_path(folder, kDatabaseName);
+  return ::lstat(path.c_str(), &status) == 0 || (errno != ENOENT && errno != ENOTDIR);
+}
 
 bool is_own_folder(const std::string& path) {
   struct stat status {};
@@ -35,14 +44,14 @@ std::string store_to_write(const std::string& option) {
   const std::string here = absolute_path(".");
   for (std::string folder = here;; folder = parent_path(folder)) {
     const std::string candidate = join_path(folder, kFolder);
-    if (is_own_folder(candidate)) return candidate;
+    if (is_own_folder(candidate) && has_store(candidate)) return candidate;
     if (folder == "/") return join_path(here, kFolder);
   }
 }
 
 std::optional<std::string> find_store(const std::string& option) {
   const std::string folder = store_to_write(option);
-  if (!path_exists(join_path(folder, kDatabaseName))) return std::nullopt;
+  if (!has_store(folder)) return std::nullopt;
   return folder;
 }
 
