@@ -107,6 +107,25 @@ std::string read_file(const std::string& path, std::size_t max_bytes, ExitCode c
   return content;
 }
 
+RandomAccessFile::RandomAccessFile(std::string path)
+    : path_(std::move(path)), fd_(detail::open_regular(path_, ExitCode::kUsage, size_)) {}
+
+RandomAccessFile::~RandomAccessFile() {
+  ::close(fd_);
+}
+
+bool RandomAccessFile::read(std::uint64_t offset, std::span<std::byte> out) const {
+  while (!out.empty()) {
+    const ssize_t count =
+        retry([&] { return ::pread(fd_, out.data(), out.size(), static_cast<off_t>(offset)); });
+    if (count < 0) throw system_error("cannot read", path_, errno);
+    if (count == 0) return false;
+    out = out.subspan(static_cast<std::size_t>(count));
+    offset += static_cast<std::uint64_t>(count);
+  }
+  return true;
+}
+
 void make_directories(const std::string& path) {
   if (is_directory(path)) return;
   const std::string parent = parent_path(path);

@@ -81,21 +81,24 @@ class FileWriter {
   void flush();
 };
 
-// A read-only private mapping of a regular file.
-class MappedFile {
+// A regular file, open for reading at any place, from any thread. It keeps the file that it opened
+// when that is deleted or replaced. Not a mapping: one that is cut ends the process.
+class RandomAccessFile {
  public:
-  MappedFile() = default;
-  explicit MappedFile(const std::string& path);
-  ~MappedFile();
-  MappedFile(MappedFile&& other) noexcept;
-  MappedFile& operator=(MappedFile&& other) noexcept;
+  explicit RandomAccessFile(std::string path);
+  ~RandomAccessFile();
+  RandomAccessFile(const RandomAccessFile&) = delete;
+  RandomAccessFile& operator=(const RandomAccessFile&) = delete;
 
-  std::span<const std::byte> bytes() const { return {data_, size_}; }
-  std::string_view text() const { return {reinterpret_cast<const char*>(data_), size_}; }
+  const std::string& path() const { return path_; }
+  std::uint64_t size() const { return size_; }  // when it was opened
+  // Fills `out` from that offset. False when the file ends before.
+  bool read(std::uint64_t offset, std::span<std::byte> out) const;
 
  private:
-  const std::byte* data_ = nullptr;
-  std::size_t size_ = 0;
+  std::string path_;
+  std::uint64_t size_ = 0;
+  int fd_ = -1;
 };
 
 // An advisory lock (flock) on a file that is created when missing, or on a directory; released by

@@ -1,5 +1,4 @@
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include "base/file_descriptor.h"
@@ -68,29 +67,6 @@ void FileWriter::close() {
     ::unlink(path_.c_str());
     throw system_error("cannot close", path_, error);
   }
-}
-
-MappedFile::MappedFile(const std::string& path) {
-  std::uint64_t size = 0;
-  const detail::Descriptor file(detail::open_regular(path, ExitCode::kUsage, size));
-  size_ = static_cast<std::size_t>(size);
-  if (size_ == 0) return;  // mmap refuses a length of 0
-  void* address = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, file.get(), 0);
-  if (address == MAP_FAILED) throw system_error("cannot map", path, errno);
-  data_ = static_cast<const std::byte*>(address);
-}
-
-MappedFile::~MappedFile() {
-  if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_);
-}
-
-MappedFile::MappedFile(MappedFile&& other) noexcept
-    : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
-
-MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
-  std::swap(data_, other.data_);
-  std::swap(size_, other.size_);
-  return *this;
 }
 
 }  // namespace llmops

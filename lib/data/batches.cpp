@@ -41,12 +41,6 @@ bool any_segmented(const std::vector<RowSet>& sets) {
   return std::any_of(sets.begin(), sets.end(), [](const RowSet& s) { return s.rows->segmented(); });
 }
 
-void check_unchanged(const std::vector<RowSet>& sets) {
-  for (const RowSet& set : sets) {
-    if (set.cache != nullptr) set.cache->check_unchanged();
-  }
-}
-
 // The rows of several sets behind each other, and how a batch is made of them.
 class SetBatches : public BatchSource {
  public:
@@ -57,7 +51,6 @@ class SetBatches : public BatchSource {
   std::int64_t tokens_per_epoch() const override { return tokens_; }
 
   void read(std::int64_t first, std::int64_t count, Batch& batch) const override {
-    check_unchanged(sets_);
     reset(batch, count, length_);
     batch.segmented = any_segmented(sets_);
     for (std::int64_t b = 0; b < count; ++b) {

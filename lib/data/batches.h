@@ -12,8 +12,7 @@ namespace llmops::data {
 // Input of a BatchSource. Must outlive it.
 struct RowSet {
   const Rows* rows = nullptr;
-  double weight = 1.0;                // passes per epoch
-  const TokenCache* cache = nullptr;  // asked whether it is unchanged; may be missing
+  double weight = 1.0;  // passes per epoch
 };
 
 // Training: all rows of an epoch in an order that is a function of (seed, epoch). `length` is the

@@ -12,7 +12,6 @@ void DatasetBuilder::add(const Corpus& corpus, std::unique_ptr<TokenCache> cache
     Part result;
     result.count = {corpus.name, count.documents, count.bytes, count.tokens, 0, 0};
     result.weight = corpus.source.weight;
-    result.cache = cache.get();
     result.tokens = tokens;
     result.starts = std::move(starts);
     return result;
@@ -59,7 +58,7 @@ std::unique_ptr<PreparedDataset> prepare_cached(const recipe::Recipe& recipe) {
         token_cache_name(scans[i], tokenizer->digest(), data.append_eos, splits[i]);
     auto cache = TokenCache::open(join_path(data.cache_dir, name), tokenizer->vocab_size());
     if (!cache) return nullptr;
-    builder.add(corpora[i], std::make_unique<TokenCache>(std::move(*cache)));
+    builder.add(corpora[i], std::move(cache));
   }
   return builder.build();
 }

@@ -16,9 +16,9 @@ class EvalFile : public PreparedDataset {
         memory_(std::move(memory)) {}
 
   std::string digest() const override {
-    const TokenView tokens = memory_->view();
-    return sha256({static_cast<const char*>(tokens.data),
-                   static_cast<std::size_t>(tokens.size) * sizeof(text::TokenId)});
+    const std::vector<text::TokenId>& tokens = memory_->tokens();
+    return sha256(
+        {reinterpret_cast<const char*>(tokens.data()), tokens.size() * sizeof(text::TokenId)});
   }
 
  private:

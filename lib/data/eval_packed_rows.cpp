@@ -41,16 +41,23 @@ class EvalPackedRows : public Rows {
     const std::vector<std::int64_t>& starts = packing_.starts;
     auto next = std::lower_bound(starts.begin(), starts.end(), begin);
     std::size_t segment = 0;
+    // The tokens from the one before `begin` on, where there is one.
+    const std::int64_t origin = std::max<std::int64_t>(begin - 1, 0);
+    std::vector<text::TokenId> ids(static_cast<std::size_t>(end - origin));
+    tokens_.copy(origin, ids);
+    const auto id = [&](std::int64_t token) {
+      return ids[static_cast<std::size_t>(token - origin)];
+    };
     for (std::int64_t token = begin; token < end; ++token) {
       const auto at = static_cast<std::size_t>(token - begin);
       const bool opens = next != starts.end() && *next == token;
       if (opens) ++next;
       // Without an opening token the segment begins where the first token is an input.
       if (opens) segment = packing_.opening ? at : at + 1;
-      out.inputs[at] = !opens             ? tokens_[token - 1]
+      out.inputs[at] = !opens             ? id(token - 1)
                        : packing_.opening ? *packing_.opening
                                           : text::TokenId{0};
-      if (!opens || packing_.opening) out.targets[at] = tokens_[token];
+      if (!opens || packing_.opening) out.targets[at] = id(token);
       const std::size_t start = std::min(segment, at);
       out.segment_start[at] = static_cast<std::int32_t>(start);
       out.positions[at] = static_cast<std::int32_t>(at - start);

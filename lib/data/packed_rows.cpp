@@ -22,13 +22,14 @@ void write_segment(TokenView tokens, const Segment& segment, text::TokenId openi
                    const Row& row) {
   const auto begin = static_cast<std::size_t>(at);
   const auto length = static_cast<std::size_t>(segment.length);
-  tokens.copy(segment.first, row.targets.subspan(begin, length));
+  std::vector<text::TokenId> ids(length + 1, opening);
   if (segment.opens) {
-    row.inputs[begin] = opening;
-    tokens.copy(segment.first, row.inputs.subspan(begin + 1, length - 1));
+    tokens.copy(segment.first, std::span(ids).subspan(1));
   } else {
-    tokens.copy(segment.first - 1, row.inputs.subspan(begin, length));
+    tokens.copy(segment.first - 1, ids);
   }
+  std::copy_n(ids.begin(), length, row.inputs.begin() + at);
+  std::copy_n(ids.begin() + 1, length, row.targets.begin() + at);
   for (std::size_t i = 0; i < length; ++i) {
     row.positions[begin + i] = static_cast<std::int32_t>(i);
     row.segment_start[begin + i] = static_cast<std::int32_t>(begin);

@@ -117,7 +117,7 @@ class Preparation {
       cache = TokenCache::open(path, tokenizer_->vocab_size());
     }
     if (!cache) throw Error(ExitCode::kStorage, "does not read back as written").at(path);
-    return std::make_unique<TokenCache>(std::move(*cache));
+    return cache;
   }
 
   const recipe::Recipe& recipe_;

@@ -39,7 +39,7 @@ void PreparedDataset::add_train(Part& part) {
         stream_rows(part.tokens, settings_.length, settings_.seed + 1 + train_sets_.size()));
   }
   require_targets(*rows_.back(), part);
-  train_sets_.push_back({rows_.back().get(), part.weight, part.cache});
+  train_sets_.push_back({rows_.back().get(), part.weight});
   train_counts_.push_back(part.count);
 }
 
@@ -50,7 +50,7 @@ void PreparedDataset::add_eval(Part& part) {
                                          settings_.length)
                       : eval_stream_rows(part.tokens, settings_.length));
   require_targets(*rows_.back(), part);
-  eval_sets_.push_back({rows_.back().get(), 1.0, part.cache});
+  eval_sets_.push_back({rows_.back().get(), 1.0});
   eval_counts_.push_back(part.count);
   eval_origins_.push_back(eval_tokens_);
   for (const std::int64_t start : part.starts) eval_starts_.push_back(eval_tokens_ + start);

@@ -14,7 +14,6 @@ namespace llmops::data {
 struct Part {
   SourceCount count;
   double weight = 1.0;
-  const TokenCache* cache = nullptr;
   TokenView tokens;
   std::vector<std::int64_t> starts;  // of documents
 };

@@ -22,8 +22,10 @@ class StreamRows : public Rows {
         static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(tokens_.size)));
     const std::int64_t begin = offset + row * length_;
     const std::int64_t used = std::min(length_, tokens_.size - row * length_);
-    copy_ring(begin, out.inputs);
-    copy_ring(begin + 1, out.targets.first(static_cast<std::size_t>(used)));
+    std::vector<text::TokenId> ids(out.inputs.size() + 1);
+    copy_ring(begin, ids);
+    std::copy_n(ids.begin(), length_, out.inputs.begin());
+    std::copy_n(ids.begin() + 1, used, out.targets.begin());
   }
 
  private:
@@ -50,9 +52,11 @@ class EvalStreamRows : public Rows {
 
   void read(std::int64_t row, std::uint64_t, const Row& out) const override {
     const std::int64_t begin = row * length_;
-    const auto used = static_cast<std::size_t>(std::min(length_, targets() - begin));
-    tokens_.copy(begin, out.inputs.first(used));
-    tokens_.copy(begin + 1, out.targets.first(used));
+    const std::int64_t used = std::min(length_, targets() - begin);
+    std::vector<text::TokenId> ids(static_cast<std::size_t>(used) + 1);
+    tokens_.copy(begin, ids);
+    std::copy_n(ids.begin(), used, out.inputs.begin());
+    std::copy_n(ids.begin() + 1, used, out.targets.begin());
   }
 
  private:

@@ -1,10 +1,13 @@
 #include "data/token_cache.h"
 
 #include <unistd.h>
+#include <zlib.h>
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cstring>
+#include <optional>
 
 #include "base/error.h"
 #include "base/signal.h"
@@ -28,6 +31,10 @@ struct Footer {
 static_assert(sizeof(Footer) == 128);
 constexpr std::size_t kDigestBytes = sizeof(Footer::digest);
 
+// What is checked at each reading. Small: a short row costs one block.
+constexpr std::size_t kBlockBytes = 4096;
+constexpr std::size_t kSliceBytes = 256 * kBlockBytes;
+
 std::uint64_t padded(std::uint64_t bytes) {
   return (bytes + 7) / 8 * 8;
 }
@@ -37,115 +44,152 @@ SplitCount part(std::uint64_t documents, std::uint64_t tokens, std::uint64_t byt
           static_cast<std::int64_t>(bytes)};
 }
 
+std::uint64_t token_bytes(const Footer& footer) {
+  return (footer.train_tokens + footer.eval_tokens) * footer.width;
+}
+
 // The footer of a file whose size agrees with it.
-std::optional<Footer> read_footer(std::span<const std::byte> file) {
+std::optional<Footer> read_footer(const RandomAccessFile& file) {
   Footer footer;
   if (file.size() < sizeof(Footer)) return std::nullopt;
-  std::memcpy(&footer, file.data() + file.size() - sizeof(Footer), sizeof(Footer));
+  const std::uint64_t begin = file.size() - sizeof(Footer);
+  if (!file.read(begin, std::as_writable_bytes(std::span(&footer, 1)))) return std::nullopt;
   if (footer.magic != kMagic || (footer.width != 2 && footer.width != 4)) return std::nullopt;
   constexpr std::uint64_t kMax = std::uint64_t{1} << 48;  // keeps the sums below from wrapping
-  for (const std::uint64_t count :
-       {footer.train_documents, footer.train_tokens, footer.eval_documents, footer.eval_tokens}) {
+  for (const std::uint64_t count : {footer.train_documents, footer.train_tokens, footer.train_bytes,
+                                    footer.eval_documents, footer.eval_tokens, footer.eval_bytes}) {
     if (count > kMax) return std::nullopt;
   }
-  const std::uint64_t tokens = footer.train_tokens + footer.eval_tokens;
   const std::uint64_t documents = footer.train_documents + footer.eval_documents;
-  if (padded(tokens * footer.width) + documents * 8 + sizeof(Footer) != file.size()) {
-    return std::nullopt;
-  }
+  if (padded(token_bytes(footer)) + documents * 8 != begin) return std::nullopt;
   return footer;
 }
 
-bool starts_ascend(std::span<const std::byte> table, const Footer& footer) {
-  std::uint64_t last = 0;
-  const std::uint64_t tokens = footer.train_tokens + footer.eval_tokens;
-  for (std::uint64_t i = 0; i < table.size() / 8; ++i) {
-    std::uint64_t start = 0;
-    std::memcpy(&start, table.data() + 8 * i, 8);
-    if (start < last || start > tokens || (i == 0 && start != 0)) return false;
-    if (i == footer.train_documents && start != footer.train_tokens) return false;
-    last = start;
-  }
-  return true;
-}
+// Checks what a file holds against its footer, block by block from the first to the last.
+class ContentCheck {
+ public:
+  ContentCheck(const Footer& footer, std::int64_t vocab_size)
+      : footer_(footer), vocab_size_(vocab_size) {}
 
-std::string digest_of(std::span<const std::byte> bytes) {
-  constexpr std::size_t kSlice = std::size_t{64} << 20;
-  Sha256 hash;
-  while (!bytes.empty()) {
-    throw_if_stop_requested("checking the token cache");
-    const std::size_t size = std::min(kSlice, bytes.size());
-    hash.update(bytes.first(size));
-    bytes = bytes.subspan(size);
+  bool take(std::uint64_t offset, std::span<const std::byte> block) {
+    const std::uint64_t tokens = token_bytes(footer_);
+    const std::uint64_t table = padded(tokens);
+    const std::uint64_t documents = footer_.train_documents + footer_.eval_documents;
+    const auto part = [&](std::uint64_t begin, std::uint64_t end) {
+      const auto within = [&](std::uint64_t place) {
+        return std::clamp(place, offset, offset + block.size()) - offset;
+      };
+      return block.subspan(within(begin), within(end) - within(begin));
+    };
+    return ids_fit(part(0, tokens)) && starts_ascend(part(table, table + 8 * documents));
   }
-  return hash.finish();
-}
 
-template <typename Word>
-std::int64_t largest(const Word* words, std::int64_t count) {
-  Word most = 0;
-  for (std::int64_t i = 0; i < count; ++i) most = words[i] > most ? words[i] : most;
-  return most;
+ private:
+  bool ids_fit(std::span<const std::byte> ids) const {
+    return (footer_.width == 4 ? largest<std::uint32_t>(ids) : largest<std::uint16_t>(ids)) <
+           vocab_size_;
+  }
+
+  template <typename Word>
+  static std::int64_t largest(std::span<const std::byte> ids) {
+    Word most = 0;
+    for (std::size_t i = 0; i < ids.size(); i += sizeof(Word)) {
+      Word id;
+      std::memcpy(&id, ids.data() + i, sizeof(Word));
+      most = std::max(most, id);
+    }
+    return most;
+  }
+
+  bool starts_ascend(std::span<const std::byte> table) {
+    const std::uint64_t tokens = footer_.train_tokens + footer_.eval_tokens;
+    for (std::size_t i = 0; i < table.size(); i += 8, ++document_) {
+      std::uint64_t start = 0;
+      std::memcpy(&start, table.data() + i, 8);
+      if (start < last_start_ || start > tokens || (document_ == 0 && start != 0)) return false;
+      if (document_ == footer_.train_documents && start != footer_.train_tokens) return false;
+      last_start_ = start;
+    }
+    return true;
+  }
+
+  const Footer& footer_;
+  std::int64_t vocab_size_;
+  std::uint64_t document_ = 0, last_start_ = 0;
+};
+
+std::uint32_t block_sum(std::span<const std::byte> block) {
+  return static_cast<std::uint32_t>(
+      ::crc32(0, reinterpret_cast<const Bytef*>(block.data()), static_cast<uInt>(block.size())));
 }
 
 }  // namespace
 
-text::TokenId TokenView::operator[](std::int64_t i) const {
-  return wide ? static_cast<const std::int32_t*>(data)[i]
-              : text::TokenId{static_cast<const std::uint16_t*>(data)[i]};
+std::unique_ptr<TokenCache> TokenCache::open(const std::string& path, std::int64_t vocab_size) {
+  if (!path_exists(path)) return nullptr;
+  std::unique_ptr<TokenCache> cache(new TokenCache(path));
+  return cache->check(vocab_size) ? std::move(cache) : nullptr;
 }
 
-void TokenView::copy(std::int64_t from, std::span<text::TokenId> out) const {
-  if (wide) {
-    std::memcpy(out.data(), static_cast<const std::int32_t*>(data) + from, out.size() * 4);
-  } else {
-    const std::uint16_t* source = static_cast<const std::uint16_t*>(data) + from;
-    for (std::size_t i = 0; i < out.size(); ++i) out[i] = source[i];
+bool TokenCache::check(std::int64_t vocab_size) {
+  const auto footer = read_footer(file_);
+  if (!footer) return false;
+  wide_ = footer->width == 4;
+  train_ = part(footer->train_documents, footer->train_tokens, footer->train_bytes);
+  eval_ = part(footer->eval_documents, footer->eval_tokens, footer->eval_bytes);
+
+  ContentCheck content(*footer, vocab_size);
+  Sha256 hash;
+  std::vector<std::byte> slice(kSliceBytes);
+  const std::uint64_t hashed = file_.size() - kDigestBytes;
+  for (std::uint64_t offset = 0; offset < file_.size(); offset += slice.size()) {
+    throw_if_stop_requested("checking the token cache");
+    slice.resize(std::min<std::uint64_t>(slice.size(), file_.size() - offset));
+    if (!file_.read(offset, slice) || !content.take(offset, slice)) return false;
+    const std::span<const std::byte> bytes(slice);
+    if (offset < hashed) hash.update(bytes.first(std::min(bytes.size(), hashed - offset)));
+    for (std::size_t at = 0; at < bytes.size(); at += kBlockBytes) {
+      block_sums_.push_back(block_sum(bytes.subspan(at, std::min(kBlockBytes, bytes.size() - at))));
+    }
+  }
+  digest_ = hash.finish();
+  return digest_ == std::string_view(footer->digest.data(), footer->digest.size());
+}
+
+void TokenCache::read(std::uint64_t offset, std::span<std::byte> out) const {
+  std::array<std::byte, kBlockBytes> buffer;
+  while (!out.empty()) {
+    const std::uint64_t index = offset / kBlockBytes, begin = index * kBlockBytes;
+    const auto block =
+        std::span(buffer).first(std::min<std::uint64_t>(kBlockBytes, file_.size() - begin));
+    if (!file_.read(begin, block) || block_sum(block) != block_sums_[index]) {
+      throw damaged("the token cache was changed while it was in use")
+          .at(file_.path())
+          .hint("start or resume the run again: the cache is built from the text");
+    }
+    const auto wanted = block.subspan(offset - begin);
+    const std::size_t count = std::min(wanted.size(), out.size());
+    std::copy_n(wanted.begin(), count, out.begin());
+    out = out.subspan(count);
+    offset += count;
   }
 }
 
-TokenView TokenView::sub(std::int64_t from, std::int64_t count) const {
-  return {static_cast<const std::byte*>(data) + from * (wide ? 4 : 2), wide, count};
-}
-
-std::optional<TokenCache> TokenCache::open(const std::string& path, std::int64_t vocab_size) {
-  TokenCache cache;
-  cache.path_ = path;
-  if (::stat(path.c_str(), &cache.opened_) != 0) return std::nullopt;
-  cache.file_ = MappedFile(path);
-  const std::span<const std::byte> bytes = cache.file_.bytes();
-  const auto footer = read_footer(bytes);
-  if (!footer) return std::nullopt;
-
-  cache.digest_ = digest_of(bytes.first(bytes.size() - kDigestBytes));
-  if (cache.digest_ != std::string_view(footer->digest.data(), footer->digest.size())) {
-    return std::nullopt;
-  }
-  cache.train_ = part(footer->train_documents, footer->train_tokens, footer->train_bytes);
-  cache.eval_ = part(footer->eval_documents, footer->eval_tokens, footer->eval_bytes);
-  cache.tokens_ = {bytes.data(), footer->width == 4, cache.train_.tokens + cache.eval_.tokens};
-  const std::int64_t most =
-      footer->width == 4
-          ? largest(reinterpret_cast<const std::uint32_t*>(bytes.data()), cache.tokens_.size)
-          : largest(reinterpret_cast<const std::uint16_t*>(bytes.data()), cache.tokens_.size);
-  const std::size_t table = padded(static_cast<std::uint64_t>(cache.tokens_.size) * footer->width);
-  if (most >= vocab_size ||
-      !starts_ascend(bytes.subspan(table, bytes.size() - sizeof(Footer) - table), *footer)) {
-    return std::nullopt;
-  }
-  return cache;
+void TokenCache::copy(std::int64_t from, std::span<text::TokenId> out) const {
+  const auto first = static_cast<std::uint64_t>(from);
+  if (wide_) return read(4 * first, std::as_writable_bytes(out));
+  std::vector<std::uint16_t> narrow(out.size());
+  read(2 * first, std::as_writable_bytes(std::span(narrow)));
+  std::copy(narrow.begin(), narrow.end(), out.begin());
 }
 
 std::vector<std::int64_t> TokenCache::starts(std::int64_t from, std::int64_t count,
                                              std::int64_t origin) const {
   std::vector<std::int64_t> result(static_cast<std::size_t>(count));
-  const std::size_t table =
-      padded(static_cast<std::uint64_t>(tokens_.size) * (tokens_.wide ? 4 : 2));
-  for (std::int64_t i = 0; i < count; ++i) {
-    std::int64_t& start = result[static_cast<std::size_t>(i)];
-    std::memcpy(&start, file_.bytes().data() + table + 8 * static_cast<std::size_t>(from + i), 8);
-    start -= origin;
-  }
+  const auto tokens = static_cast<std::uint64_t>(train_.tokens + eval_.tokens);
+  const std::uint64_t table = padded(tokens * (wide_ ? 4 : 2));
+  read(table + 8 * static_cast<std::uint64_t>(from), std::as_writable_bytes(std::span(result)));
+  for (std::int64_t& start : result) start -= origin;
   return result;
 }
 
@@ -154,16 +198,6 @@ std::vector<std::int64_t> TokenCache::train_starts() const {
 }
 std::vector<std::int64_t> TokenCache::eval_starts() const {
   return starts(train_.documents, eval_.documents, train_.tokens);
-}
-
-void TokenCache::check_unchanged() const {
-  struct stat now {};
-  if (::stat(path_.c_str(), &now) != 0) return;
-  if (now.st_dev != opened_.st_dev || now.st_ino != opened_.st_ino) return;
-  if (now.st_size != opened_.st_size || now.st_mtim.tv_sec != opened_.st_mtim.tv_sec ||
-      now.st_mtim.tv_nsec != opened_.st_mtim.tv_nsec) {
-    throw failed("the token cache changed during the run").at(path_);
-  }
 }
 
 TokenCacheWriter::TokenCacheWriter(const std::string& path, std::int64_t vocab_size)

@@ -1,9 +1,7 @@
 #pragma once
 
-#include <sys/stat.h>
-
 #include <cstdint>
-#include <optional>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -14,15 +12,21 @@
 
 namespace llmops::data {
 
-// Tokens in memory or in a mapped file: 16 bits each where the vocabulary fits, else 32.
-struct TokenView {
-  const void* data = nullptr;
-  bool wide = false;
-  std::int64_t size = 0;
+// Tokens in memory or in a file.
+class TokenStore {
+ public:
+  virtual ~TokenStore() = default;
+  virtual void copy(std::int64_t from, std::span<text::TokenId> out) const = 0;
+};
 
-  text::TokenId operator[](std::int64_t i) const;
-  void copy(std::int64_t from, std::span<text::TokenId> out) const;
-  TokenView sub(std::int64_t from, std::int64_t count) const;
+// A part of them. The store must outlive it.
+struct TokenView {
+  const TokenStore* store = nullptr;
+  std::int64_t begin = 0, size = 0;
+
+  void copy(std::int64_t from, std::span<text::TokenId> out) const {
+    store->copy(begin + from, out);
+  }
 };
 
 struct SplitCount {
@@ -30,35 +34,39 @@ struct SplitCount {
 };
 
 // A source as tokens: all documents one after the other, and where each begins. The documents of
-// the training part come first. One file: tokens, document starts (u64 each), footer with counts
-// and a SHA-256 over everything but itself; little endian.
-class TokenCache {
+// the training part come first. One file: tokens (16 bits each where the vocabulary fits, else 32),
+// document starts (u64 each), footer with counts and a SHA-256 over everything but itself; little
+// endian.
+class TokenCache : public TokenStore {
  public:
-  // Nothing when the file is missing, incomplete, damaged or holds an id outside the vocabulary.
-  static std::optional<TokenCache> open(const std::string& path, std::int64_t vocab_size);
+  // Returns nullptr when the file is missing, incomplete, damaged or has an id outside the
+  // vocabulary.
+  static std::unique_ptr<TokenCache> open(const std::string& path, std::int64_t vocab_size);
 
   const SplitCount& train() const { return train_; }
   const SplitCount& eval() const { return eval_; }
-  TokenView train_tokens() const { return tokens_.sub(0, train_.tokens); }
-  TokenView eval_tokens() const { return tokens_.sub(train_.tokens, eval_.tokens); }
+  TokenView train_tokens() const { return {this, 0, train_.tokens}; }
+  TokenView eval_tokens() const { return {this, train_.tokens, eval_.tokens}; }
   // Relative to the first token of the part.
   std::vector<std::int64_t> train_starts() const;
   std::vector<std::int64_t> eval_starts() const;
   const std::string& digest() const { return digest_; }
-  // Throws Error(kFailed) when the file was changed since it was opened: reading on would be wrong
-  // or fatal. One that was deleted or replaced by another is held by the mapping as it was.
-  void check_unchanged() const;
+  // Every block is checked when it is read: throws Error(kDamaged) when its bytes are no longer
+  // those that open() saw. A cache that was touched, deleted or replaced reads as it was.
+  void copy(std::int64_t from, std::span<text::TokenId> out) const override;
 
  private:
-  TokenCache() = default;
+  explicit TokenCache(const std::string& path) : file_(path) {}
+  bool check(std::int64_t vocab_size);
+  void read(std::uint64_t offset, std::span<std::byte> out) const;
   std::vector<std::int64_t> starts(std::int64_t from, std::int64_t count,
                                    std::int64_t origin) const;
 
-  std::string path_, digest_;
-  struct stat opened_ {};
-  MappedFile file_;
-  TokenView tokens_;
+  RandomAccessFile file_;
+  std::string digest_;
+  bool wide_ = false;
   SplitCount train_, eval_;
+  std::vector<std::uint32_t> block_sums_;  // CRC-32 of each block of the file
 };
 
 // Receives a source as tokens.

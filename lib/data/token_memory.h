@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -9,7 +10,7 @@
 namespace llmops::data {
 
 // A source as tokens in memory.
-class TokenMemory : public TokenSink {
+class TokenMemory : public TokenSink, public TokenStore {
  public:
   void append(std::span<const text::TokenId> ids) override {
     tokens_.insert(tokens_.end(), ids.begin(), ids.end());
@@ -20,10 +21,12 @@ class TokenMemory : public TokenSink {
     open_ = static_cast<std::int64_t>(tokens_.size());
   }
   void begin_eval() override {}
-
-  TokenView view() const {
-    return {tokens_.data(), true, static_cast<std::int64_t>(tokens_.size())};
+  void copy(std::int64_t from, std::span<text::TokenId> out) const override {
+    std::copy_n(tokens_.begin() + from, out.size(), out.begin());
   }
+
+  const std::vector<text::TokenId>& tokens() const { return tokens_; }
+  TokenView view() const { return {this, 0, static_cast<std::int64_t>(tokens_.size())}; }
   const std::vector<std::int64_t>& starts() const { return starts_; }
   std::int64_t bytes() const { return bytes_; }
 

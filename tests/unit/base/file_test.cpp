@@ -62,7 +62,7 @@ TEST_CASE("what is no regular file is refused at once, with the caller's code") 
   CHECK(read(directory.file("none")) ==
         "damaged: cannot read " + directory.file("none") + ": No such file or directory");
   CHECK(read("/dev/zero") == "damaged: cannot read /dev/zero: not a regular file");
-  CHECK(error_of([&] { MappedFile mapped(fifo); }).has_value());
+  CHECK(error_of([&] { RandomAccessFile file(fifo); }).has_value());
 }
 
 TEST_CASE("a FileWriter's file is complete after close and gone without it") {
@@ -90,14 +90,25 @@ TEST_CASE("a FileWriter follows no symbolic link") {
   CHECK(error_of([&] { FileWriter writer(directory.file("link")); }).has_value());
 }
 
-TEST_CASE("a mapped file shows the bytes; an empty one is empty") {
+TEST_CASE("a file is read at any place, until it is cut, also when it was deleted") {
   TemporaryDirectory directory;
-  write_file_durably(directory.file("f"), "hello");
-  write_file_durably(directory.file("empty"), "");
-  MappedFile first(directory.file("f"));
-  const MappedFile moved = std::move(first);
-  CHECK(moved.text() == "hello");
-  CHECK(MappedFile(directory.file("empty")).text().empty());
+  const std::string path = directory.file("f");
+  write_file_durably(path, "hello");
+  const RandomAccessFile file(path);
+  CHECK(file.size() == 5);
+  const auto read = [&](std::uint64_t offset, std::size_t size) {
+    std::string bytes(size, '?');
+    const bool whole = file.read(offset, std::as_writable_bytes(std::span(bytes)));
+    return whole ? bytes : "cut";
+  };
+  CHECK(read(1, 3) == "ell");
+  CHECK(read(5, 0).empty());
+  CHECK(read(4, 2) == "cut");
+  REQUIRE(::truncate(path.c_str(), 3) == 0);
+  CHECK(read(0, 3) == "hel");
+  CHECK(read(1, 3) == "cut");
+  remove_all(path);
+  CHECK(read(0, 3) == "hel");
 }
 
 TEST_CASE("directories are made with their parents, listed in order, removed whole") {
