@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <ctime>
 #include <filesystem>
 
 #include "base/file_descriptor.h"
@@ -176,13 +177,34 @@ std::uint64_t free_bytes(const std::string& path) {
   return std::uint64_t{status.f_bavail} * status.f_frsize;
 }
 
-std::string file_stamp(const std::string& path) {
+namespace {
+
+struct stat status_of(const std::string& path) {
   struct stat status {};
   if (::stat(path.c_str(), &status) != 0) {
     throw system_error("cannot read", path, errno, ExitCode::kUsage);
   }
-  return fmt::format("{}:{}:{}:{}.{:09}", status.st_dev, status.st_ino, status.st_size,
-                     status.st_mtim.tv_sec, status.st_mtim.tv_nsec);
+  return status;
+}
+
+}  // namespace
+
+std::string file_stamp(const std::string& path) {
+  const struct stat status = status_of(path);
+  return fmt::format("{}:{}:{}:{}.{:09}:{}.{:09}", status.st_dev, status.st_ino, status.st_size,
+                     status.st_mtim.tv_sec, status.st_mtim.tv_nsec, status.st_ctim.tv_sec,
+                     status.st_ctim.tv_nsec);
+}
+
+bool stamp_is_final(const std::string& path) {
+  const timespec changed = status_of(path).st_ctim;
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  const std::int64_t age_ms =
+      (now.tv_sec - changed.tv_sec) * 1000 + (now.tv_nsec - changed.tv_nsec) / 1'000'000;
+  // Linux stamps with the time of its last tick, 10 ms apart at most. Whole milliseconds are the
+  // mark of a file system with coarser steps, up to the 2 s of FAT.
+  return age_ms > (changed.tv_nsec % 1'000'000 == 0 ? 2000 : 50);
 }
 
 void sync_directory(const std::string& path) {

@@ -50,8 +50,12 @@ void require_writable_folder(const std::string& path);
 std::vector<std::string> list_directory(const std::string& path, ExitCode code = ExitCode::kUsage);
 void remove_all(const std::string& path);
 std::uint64_t free_bytes(const std::string& path);  // for an unprivileged writer
-// Device, inode, size and mtime: tells whether a file is still the one that was read.
+// Device, inode, size, mtime and ctime: shows whether a file is still the one that was read. An
+// mtime can be set back, a ctime cannot.
 std::string file_stamp(const std::string& path);
+// Whether every later change of the file gives it another stamp. False for a file that was changed
+// just now: file systems count time in steps, and two changes within one look the same.
+bool stamp_is_final(const std::string& path);
 
 void sync_directory(const std::string& path);
 // Renames and syncs the directory of `to`; replaces an existing file at once.

@@ -1,8 +1,13 @@
 #include "data/scan.h"
 
+#include <chrono>
+#include <thread>
+
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/json.h"
+#include "base/signal.h"
+#include "base/time.h"
 #include "data/memo.h"
 #include "data/synth.h"
 #include "text/unicode.h"
@@ -54,6 +59,21 @@ std::string memo_path(const Corpus& corpus, const std::string& cache_dir) {
   return join_path(cache_dir, "scan-" + sha256(key.dump()).substr(0, 32) + ".json");
 }
 
+// Waits until any change of the files from now on gives them other stamps. False when that does not
+// come about: the clock of their file system is ahead of ours.
+bool wait_for_final_stamps(const Corpus& corpus) {
+  constexpr double kMostSeconds = 3;
+  const double begin = monotonic_seconds();
+  for (const SourceFile& file : corpus.files) {
+    while (!stamp_is_final(file.path)) {
+      if (monotonic_seconds() - begin > kMostSeconds) return false;
+      throw_if_stop_requested("reading the data");
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+  }
+  return true;
+}
+
 }  // namespace
 
 std::optional<Scan> find_scan(const Corpus& corpus, const std::string& cache_dir) {
@@ -65,9 +85,11 @@ std::optional<Scan> find_scan(const Corpus& corpus, const std::string& cache_dir
 
 Scan scan(const Corpus& corpus, const std::string& cache_dir, const ByteProgress& progress) {
   if (const auto known = find_scan(corpus, cache_dir)) return *known;
+  const bool remember = wait_for_final_stamps(corpus);
   Scanner scanner;
   read_documents(corpus, scanner, progress);
   const Scan found = scanner.finish();
+  if (!remember) return found;
   make_directories(cache_dir);
   write_memo(memo_path(corpus, cache_dir), Json::object()
                                                .set("digest", found.digest)

@@ -15,7 +15,8 @@ struct Scan {
   std::int64_t documents = 0, characters = 0, bytes = 0;
 };
 
-// Remembered in cache_dir by the stamps of the files, so that unchanged files are not read again.
+// Remembered in cache_dir by the stamps of the files, so that unchanged files are not read again. A
+// file that was written a moment ago is read when its stamp is final, a few milliseconds later.
 std::optional<Scan> find_scan(const Corpus& corpus, const std::string& cache_dir);
 Scan scan(const Corpus& corpus, const std::string& cache_dir, const ByteProgress& progress);
 

@@ -1,5 +1,6 @@
 #include "base/file.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -133,6 +134,25 @@ TEST_CASE("a stamp changes with the file") {
   CHECK(file_stamp(path) == stamp);
   write_file_durably(path, "b");  // another inode or another time
   CHECK(file_stamp(path) != stamp);
+}
+
+TEST_CASE("a stamp that is final shows a change in place, also with the old time put back") {
+  TemporaryDirectory directory;
+  const std::string path = directory.file("f");
+  write_file_durably(path, "a");
+  struct stat before {};
+  for (int i = 0; i < 3; ++i) {
+    while (!stamp_is_final(path)) {
+    }
+    REQUIRE(::stat(path.c_str(), &before) == 0);
+    const std::string stamp = file_stamp(path);
+    const int fd = ::open(path.c_str(), O_WRONLY);
+    REQUIRE(::pwrite(fd, "b", 1, 0) == 1);
+    const timespec times[2] = {before.st_atim, before.st_mtim};
+    REQUIRE(::futimens(fd, times) == 0);
+    ::close(fd);
+    CHECK(file_stamp(path) != stamp);
+  }
 }
 
 TEST_CASE("a lock is held by one owner at a time") {

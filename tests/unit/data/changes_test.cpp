@@ -66,6 +66,26 @@ TEST_CASE("a file that changes after it was found fails the command, whatever it
   }
 }
 
+TEST_CASE("a text that is rewritten in place with size and time as before is read again") {
+  Scratch scratch;
+  const std::string path = scratch.write("a.txt", "some text");
+  const std::string link = scratch.path("link.txt");
+  REQUIRE(::symlink(path.c_str(), link.c_str()) == 0);
+  const recipe::Recipe recipe = scratch.recipe({source(GENERATE_COPY(path, link))});
+  std::string digest = prepare(recipe)->digest();
+  for (const std::string_view text : {"SOME text", "SOME TEXT", "some text"}) {
+    struct stat before {};
+    REQUIRE(::stat(path.c_str(), &before) == 0);
+    const int fd = ::open(path.c_str(), O_WRONLY);
+    REQUIRE(::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size()));
+    const timespec times[2] = {before.st_atim, before.st_mtim};
+    REQUIRE(::futimens(fd, times) == 0);
+    ::close(fd);
+    CHECK(prepare(recipe)->digest() != digest);
+    digest = prepare(recipe)->digest();
+  }
+}
+
 TEST_CASE("a file that changes between its scan and its tokenizing leaves no tokens") {
   Scratch scratch;
   const std::string path = scratch.write("a.txt", "some text");
