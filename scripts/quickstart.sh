@@ -22,15 +22,8 @@ build() {
 
 seconds_of setup scripts/setup.sh
 seconds_of build build
-# A run that was interrupted goes on; one that has ended stays as it is.
-train() {
-  if [[ -d out/quickstart/checkpoint-800 ]]; then # the last step of the recipe
-    echo "quickstart: out/quickstart holds a trained model; remove the folder to train anew" >&2
-    return
-  fi
-  "$program" train recipes/quickstart.yaml --resume auto
-}
-seconds_of train train
+# A run that was interrupted goes on; one that has finished stays as it is.
+seconds_of train "$program" train recipes/quickstart.yaml --resume auto
 
 cat <<END
 
@@ -40,6 +33,6 @@ What to try next:
   $program generate @last "Once upon a time"     let it write
   $program track show @last                      all that was recorded of the run
   $program track plot @last                      its loss curve
-  $program train recipes/quickstart.yaml train.max_steps=1000 --name longer
+  $program train recipes/quickstart.yaml train.max_steps=1000 --resume auto
   $program recipe list                           the recipes that come with it
 END

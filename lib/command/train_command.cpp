@@ -1,6 +1,7 @@
 #include "command/train_command.h"
 
 #include <CLI/CLI.hpp>
+#include <map>
 #include <memory>
 
 #include "base/error.h"
@@ -8,6 +9,8 @@
 #include "base/signal.h"
 #include "base/text.h"
 #include "base/version.h"
+#include "checkpoint/checkpoint.h"
+#include "checkpoint/train_state.h"
 #include "command/batch_export.h"
 #include "command/dry_run.h"
 #include "command/finish_run.h"
@@ -67,7 +70,7 @@ std::unique_ptr<record::RunRecorder> open_run(const TrainOptions& options, const
                                               const record::RunStart& start) {
   if (options.no_record) return record::no_run(start);
   if (point.run_id) return record::resume_run(store, *point.run_id, point.step, start);
-  return record::begin_run(store, start);
+  return record::begin_run(store, start, point.step);
 }
 
 engine::TrainJob make_job(const TrainOptions& options, const TrainSetup& setup,
@@ -85,24 +88,30 @@ engine::TrainJob make_job(const TrainOptions& options, const TrainSetup& setup,
   return job;
 }
 
-// The values of earlier attempts count for `expect` as well.
-void remember_values(const std::string& folder, const std::string& run_id, TrainHost& host) {
+// The values that earlier attempts recorded last: they count for `expect` as well.
+std::map<std::string, double> recorded_values(const TrainOptions& options,
+                                              const std::string& folder,
+                                              const std::optional<std::string>& run_id) {
+  std::map<std::string, double> values;
+  if (options.no_record || !run_id || !store::find_store(folder)) return values;
   store::Store store = store::Store::open_to_read(folder);
-  const auto run = store::find_run(store, run_id);
-  if (!run) return;
+  const auto run = store::find_run(store, *run_id);
+  if (!run) return values;
   for (const store::Series& series : store::list_series(store, run->row)) {
-    if (series.summary.n > 0) host.remember(series.name, series.summary.last);
+    if (series.summary.n > 0) values[series.name] = series.summary.last;
   }
+  return values;
 }
 
 // What the run came to, as exit status and reason.
-void conclude(engine::TrainResult& result, const TrainSetup& setup, const TrainHost& host) {
+void conclude(engine::TrainResult& result, const TrainSetup& setup,
+              const std::map<std::string, double>& values) {
   if (result.code == ExitCode::kTerminated) {
     result.code = stop_exit_code();
     result.reason = fmt::format("stopped by {}", stop_signal_name());
   }
   if (result.code != ExitCode::kOk) return;
-  const auto failed = failed_expectations(setup.recipe(), host.last_values());
+  const auto failed = failed_expectations(setup.recipe(), values);
   if (failed.empty()) return;
   result.code = ExitCode::kGateFailed;
   result.reason = join(failed, "; ");
@@ -145,6 +154,33 @@ void print_profile(const Invocation& invocation, const Json& profile, const std:
   tell(invocation.err, "{:<24} {:>10.3f}\ntrace: {}\n", "step", 1e3 * step, trace);
 }
 
+// Of a run that has finished, from its last checkpoint and the last values of its metrics.
+engine::TrainResult finished_result(const TrainSetup& setup, const ResumePoint& point,
+                                    const std::map<std::string, double>& values) {
+  engine::TrainResult result;
+  result.step = point.step;
+  result.checkpoint = *point.checkpoint;
+  const checkpoint::TrainState state = checkpoint::read_train_state(*point.checkpoint);
+  result.total_tokens = state.tokens;
+  if (!state.best.empty()) {
+    result.best_checkpoint = join_path(parent_path(*point.checkpoint),
+                                       checkpoint::checkpoint_name(state.best.front().step));
+  }
+  if (values.empty() && !setup.recipe().expect.empty()) {
+    result.code = ExitCode::kInconclusive;
+    result.reason = "the run has finished and its metrics are not in this store: expect is unknown";
+  }
+  conclude(result, setup, values);
+  return result;
+}
+
+ExitCode end(const TrainOptions& options, const Invocation& invocation,
+             const engine::TrainResult& result, const std::string& run_id) {
+  print_result(options, invocation, result, run_id);
+  if (result.code != ExitCode::kOk) throw Error(result.code, result.reason);
+  return result.code;
+}
+
 ExitCode train(TrainOptions& options, const Invocation& invocation) {
   const ProgressMode mode =
       options.quiet ? ProgressMode::kNone : parse_progress_mode(options.progress);
@@ -154,12 +190,17 @@ ExitCode train(TrainOptions& options, const Invocation& invocation) {
   const std::string store = store::store_to_write(invocation.store);
   require_writable(options, checked, store);
   TrainSetup setup = set_up(options, invocation, progress);
-  const ResumePoint point = find_resume_point(options, store, setup, progress);
-  engine::Engine& engine = engine::load_engine(setup.recipe().train.device);
-
+  ResumePoint point = find_resume_point(options, store, setup, progress);
+  std::map<std::string, double> values = recorded_values(options, store, point.run_id);
   if (!options.export_batches.empty()) {
     export_batches(options.export_batches, *setup.dataset, setup.plan, options.export_steps);
   }
+  if (point.finished && options.export_init.empty()) {
+    progress.note(
+        fmt::format("the run has finished at step {}; nothing is left to do", point.step));
+    return end(options, invocation, finished_result(setup, point, values), *point.run_id);
+  }
+  engine::Engine& engine = engine::load_engine(setup.recipe().train.device);
   engine::TrainJob job = make_job(options, setup, point);
   if (!options.export_init.empty()) {
     engine.write_initial_model(job, options.export_init);
@@ -167,12 +208,14 @@ ExitCode train(TrainOptions& options, const Invocation& invocation) {
   }
   throw_if_stop_requested("before the first step");
   make_directories(job.output_dir);
+  if (!point.hold) point.hold = hold_folder(job.output_dir, store);
+  if (!point.checkpoint && !point.run_id) require_fresh(job.output_dir, options.resume);
   record::RunStart start = describe(options, setup, engine, invocation);
   start.warn = [&progress](std::string_view text) { progress.note(text); };
   const auto recorder = open_run(options, store, point, start);
   job.run_id = recorder->id();
   TrainHost host(setup.recipe(), *setup.dataset, *recorder, progress);
-  if (point.run_id && !options.no_record) remember_values(store, *point.run_id, host);
+  host.remember(std::move(values));
   if (point.checkpoint) {
     progress.note(fmt::format("resuming {} at step {} from {}", recorder->name(), point.step,
                               *point.checkpoint));
@@ -181,17 +224,20 @@ ExitCode train(TrainOptions& options, const Invocation& invocation) {
       point.run_id && name && *name != recorder->name()) {
     progress.note(fmt::format("the run keeps its name, {}", recorder->name()));
   }
+  if (!point.origin.empty()) {
+    progress.note(point.origin);
+    recorder->event("warning", "resumed", point.step, point.origin);
+    recorder->artifact("input", "checkpoint", *point.checkpoint, "", 0);
+  }
   for (const std::string& change : point.changes) {
     progress.note(change);
     recorder->event("warning", "changed", point.step, change);
   }
   engine::TrainResult result;
   try {
-    const auto hold = hold_folder(job.output_dir);
-    if (!point.checkpoint && !point.run_id) require_fresh(job.output_dir, options.resume);
     result = engine.make_trainer(std::move(job))->run(host);
     if (result.code == ExitCode::kOk) score_stories(setup, host);
-    conclude(result, setup, host);
+    conclude(result, setup, host.last_values());
   } catch (const Error& error) {
     const Ending ending = finish_run(*recorder, {error.code(), error.what()});
     throw Error(ending.code, ending.reason);
@@ -204,9 +250,7 @@ ExitCode train(TrainOptions& options, const Invocation& invocation) {
     print_profile(invocation, result.profile, join_path(start.output_dir, "trace.json"));
     print_ending(invocation, setup, host, result, options.no_record ? "" : recorder->id());
   }
-  print_result(options, invocation, result, recorder->id());
-  if (result.code != ExitCode::kOk) throw Error(result.code, result.reason);
-  return result.code;
+  return end(options, invocation, result, recorder->id());
 }
 
 // --name and the like are shorthands for keys of the recipe.
@@ -226,7 +270,7 @@ Action define(CLI::App& app, const Invocation& invocation) {
   app.add_flag("--dry-run", options->dry_run,
                "Print the plan or all errors of the recipe; write nothing");
   app.add_option("--resume", options->resume,
-                 "never, auto (the newest unfinished run of this recipe), or\na checkpoint folder")
+                 "never, auto (the newest checkpoint of this recipe), or\na checkpoint folder")
       ->type_name("HOW")
       ->capture_default_str();
   app.add_option("--allow-change", options->allow_change,

@@ -33,8 +33,8 @@ class TrainHost final : public engine::TrainHost {
   bool stop_requested() override;
   bool take_save_request() override;
 
-  // What an earlier attempt of the run logged.
-  void remember(const std::string& name, double value) { last_[name] = value; }
+  // Takes what earlier attempts of the run logged last.
+  void remember(std::map<std::string, double> values) { last_ = std::move(values); }
   // The newest value of every metric, for `expect`.
   const std::map<std::string, double>& last_values() const { return last_; }
   // The texts sampled last, all of one step.

@@ -173,6 +173,11 @@ Error busy(Store& store, const store::Run& run, std::string_view what) {
       .hint("wait for it, stop it, or choose another output_dir");
 }
 
+// By name when it does not exist yet, else wherever links lead to. Some runs have no folder.
+bool is_same_folder(const std::string& one, const std::string& other) {
+  return !one.empty() && (one == other || is_same_file(one, other));
+}
+
 // Marks the runs of dead processes as crashed, and refuses a folder that a live one writes to.
 void check_free(Store& store, const std::string& output_dir) {
   store::RunFilter filter;
@@ -181,7 +186,7 @@ void check_free(Store& store, const std::string& output_dir) {
   for (const store::Run& run : list_runs(store, filter)) {
     if (run.status == store::RunStatus::kCrashed) {
       close_run(store, run);
-    } else if (!output_dir.empty() && run.output_dir == output_dir) {
+    } else if (is_same_folder(run.output_dir, output_dir)) {
       throw busy(store, run, output_dir);
     }
   }
@@ -221,8 +226,10 @@ void note_gap(Store& store, const store::Run& run, std::int64_t from_step, const
 
 }  // namespace
 
-std::unique_ptr<RunRecorder> begin_run(const std::string& store_path, const RunStart& start) {
+std::unique_ptr<RunRecorder> begin_run(const std::string& store_path, const RunStart& start,
+                                       std::int64_t from_step) {
   store::Attempt attempt = describe_attempt(start);
+  attempt.from_step = from_step;
   const GitState git = capture_git(attempt.working_directory);
   store::Run run;
   run.uid = make_ulid(attempt.started_ms);
@@ -240,7 +247,7 @@ std::unique_ptr<RunRecorder> begin_run(const std::string& store_path, const RunS
   insert_run(store, run);
   put_attempt(store, run, attempt, start, git);
   transaction.commit();
-  return std::make_unique<StoredRun>(std::move(store), std::move(run), 0, start);
+  return std::make_unique<StoredRun>(std::move(store), std::move(run), from_step, start);
 }
 
 std::unique_ptr<RunRecorder> no_run(const RunStart& start) {
@@ -270,32 +277,51 @@ std::unique_ptr<RunRecorder> resume_run(const std::string& store_path, const std
   return std::make_unique<StoredRun>(std::move(store), std::move(*run), from_step, start);
 }
 
-bool has_run(const std::string& store_path, const std::string& run_id) {
+void require_free(const std::string& store_path, const std::string& output_dir) {
   const auto folder = store::find_store(store_path);
-  if (!folder) return false;
+  if (!folder) return;
   Store store = Store::open_to_read(*folder);
-  return find_run(store, run_id).has_value();
+  store::RunFilter filter;
+  filter.marked_running = true;
+  filter.limit = 0;
+  for (const store::Run& run : list_runs(store, filter)) {
+    if (run.status == store::RunStatus::kRunning && is_same_folder(run.output_dir, output_dir))
+      throw busy(store, run, output_dir);
+  }
 }
 
-std::optional<Unfinished> find_unfinished(const std::string& store_path,
-                                          const std::string& identity,
-                                          const std::string& output_dir, bool only_there) {
+namespace {
+
+KnownRun known(const store::Run& run) {
+  const bool gate_failed = run.exit_code == static_cast<int>(ExitCode::kGateFailed);
+  return {run.uid, run.name, run.output_dir,
+          run.status == store::RunStatus::kFinished || gate_failed};
+}
+
+}  // namespace
+
+std::optional<KnownRun> find_known(const std::string& store_path, const std::string& run_id) {
+  const auto folder = store::find_store(store_path);
+  if (!folder) return std::nullopt;
+  Store store = Store::open_to_read(*folder);
+  const auto run = find_run(store, run_id);
+  return run ? std::optional(known(*run)) : std::nullopt;
+}
+
+std::optional<KnownRun> find_unfinished(const std::string& store_path, const std::string& identity,
+                                        const std::string& output_dir, bool only_there) {
   const auto folder = store::find_store(store_path);
   if (!folder) return std::nullopt;
   Store store = Store::open_to_read(*folder);
   store::RunFilter filter;
   filter.identity = identity;
   filter.limit = 0;
-  std::optional<Unfinished> newest;
+  std::optional<KnownRun> newest;
   for (const store::Run& run : list_runs(store, filter)) {
-    const bool alive = run.status == store::RunStatus::kRunning;
-    const bool lacked_disk = run.exit_code == static_cast<int>(ExitCode::kStorage);
-    if (alive || lacked_disk || run.status == store::RunStatus::kStopped ||
-        run.status == store::RunStatus::kCrashed) {
-      const Unfinished found{run.uid, run.name, run.output_dir, alive};
-      if (run.output_dir == output_dir) return found;
-      if (!newest) newest = found;
-    }
+    const KnownRun found = known(run);
+    if (found.finished) continue;
+    if (is_same_folder(run.output_dir, output_dir)) return found;
+    if (!newest) newest = found;
   }
   return only_there ? std::nullopt : newest;
 }

@@ -62,9 +62,10 @@ class RunRecorder {
 };
 
 // Starts a run in the store; store_path is the value of --store, empty when not given (see
-// store/locate.h). Throws Error(kBusy) that names the holder when a run that is alive has the same
-// output_dir.
-std::unique_ptr<RunRecorder> begin_run(const std::string& store_path, const RunStart& start);
+// store/locate.h). from_step is that of a checkpoint of a run that this store does not know. Throws
+// Error(kBusy) that names the holder when a run that is alive has the same output_dir.
+std::unique_ptr<RunRecorder> begin_run(const std::string& store_path, const RunStart& start,
+                                       std::int64_t from_step = 0);
 // Records nothing: for --no-record.
 std::unique_ptr<RunRecorder> no_run(const RunStart& start);
 // Goes on with a run as its next attempt: points of steps beyond from_step of earlier attempts no
@@ -74,19 +75,21 @@ std::unique_ptr<RunRecorder> no_run(const RunStart& start);
 std::unique_ptr<RunRecorder> resume_run(const std::string& store_path, const std::string& run_id,
                                         std::int64_t from_step, const RunStart& start);
 
-// Whether the store knows the run. Creates no store.
-bool has_run(const std::string& store_path, const std::string& run_id);
+// Throws Error(kBusy) that names the holder when a run that is alive has this output_dir. Creates
+// no store, as the functions below.
+void require_free(const std::string& store_path, const std::string& output_dir);
 
-// For --resume auto: the newest unfinished run of this identity (stopped, crashed, ended for want
-// of disk space, or still running), one with this output_dir before others, or only such a one.
-// Creates no store.
-struct Unfinished {
-  std::string run_id, name, output_dir;
-  bool alive = false;  // its process still runs: busy
+// A run that the store knows.
+struct KnownRun {
+  std::string id, name, output_dir;
+  bool finished = false;  // did all that was asked, whether or not it came up to `expect`
 };
-std::optional<Unfinished> find_unfinished(const std::string& store_path,
-                                          const std::string& identity,
-                                          const std::string& output_dir = "",
-                                          bool only_there = false);
+std::optional<KnownRun> find_known(const std::string& store_path, const std::string& run_id);
+
+// For --resume auto: the newest run of this identity that has not finished (stopped, crashed,
+// failed, or still running), one with this output_dir before others, or only such a one.
+std::optional<KnownRun> find_unfinished(const std::string& store_path, const std::string& identity,
+                                        const std::string& output_dir = "",
+                                        bool only_there = false);
 
 }  // namespace llmops::record

@@ -33,9 +33,9 @@ class HoldersTest(program.ProgramTest):
     def test_a_second_process_is_refused_the_folder_of_the_first(self):
         with self.running("--name", "first"):
             self.check(self.train(), 9, "in use by run first (process ")
-            self.check(self.train(*LONG, "--resume", "auto"), 9, "run first", "still running")
+            self.check(self.train(*LONG, "--resume", "auto"), 9, "in use by run first (process ")
             self.check(self.train("--store", "other"), 9, "another process")
-            self.check(self.train("--no-record"), 9, "another process")
+            self.check(self.train("--no-record"), 9, "in use by run first")
             self.assertEqual(self.checkpoints(), [])
         self.assertEqual([r["status"] for r in self.runs()], ["stopped"])
         self.assertEqual(self.show("first")["exit_code"], 143)

@@ -2,8 +2,11 @@
 
   resume_test.py BIN [TEST…]
 """
+import contextlib
+import json
 import pathlib
 import shutil
+import sqlite3
 
 import program
 
@@ -120,12 +123,82 @@ class ResumeTest(program.ProgramTest):
         self.check(self.train("--resume", "out/checkpoint-7"), 2, "digest.data")
         self.check(self.train("--resume", "auto"), 2, "not the run that was saved: digest.data")
 
-    def test_a_finished_run_is_extended_only_by_its_checkpoint(self):
-        self.check(self.train(), 0)
-        self.check(self.train("train.max_steps=10", "--resume", "auto"), 2, "no unfinished run")
-        self.check(self.train("train.max_steps=10", "--resume", "out/checkpoint-8"), 0)
+    def test_a_finished_run_is_named_again_and_extended_by_a_longer_horizon(self):
+        first = self.check(self.train(), 0)
+        for store in ((), ("--store", "other"), ("--no-record",)):
+            again = self.check(self.train("--resume", "auto", *store), 0, "has finished at step 8")
+            self.assertEqual(again.stdout, first.stdout)
+        self.assertEqual(self.show()["attempts"][-1]["attempt"], 1)
+        self.check(self.train("train.max_steps=6", "--resume", "auto"), 2, "beyond the 6 steps")
+        self.check(self.train("train.max_steps=10", "--resume", "auto"), 0, "at step 8")
+        self.check(self.train("train.max_steps=12", "--resume", "out/checkpoint-10"), 0)
         self.assertEqual(len(self.runs()), 1)
-        self.assertEqual(self.checkpoints()[-1], 10)
+        self.assertEqual(self.checkpoints()[-1], 12)
+
+    def test_a_run_that_stopped_early_has_finished(self):
+        early = ("eval.eval_steps=1", "eval.early_stopping_patience=2",
+                 "eval.early_stopping_min_delta=100", "train.max_steps=50")
+        first = self.check(self.train(*early), 0)
+        again = self.check(self.train(*early, "--resume", "auto"), 0, "has finished at step")
+        self.assertEqual(again.stdout, first.stdout)
+        self.check(self.train(*early, "train.max_steps=60", "--resume", "auto"), 0, "resuming")
+
+    def test_expectations_of_a_finished_run_are_judged_again(self):
+        failing = ("expect=[eval/loss <= 1]", "--resume", "auto")
+        first = self.check(self.train(*failing), 3, "it is")
+        again = self.check(self.train(*failing), 3, "it is", "has finished")
+        self.assertEqual(again.stdout, first.stdout)
+        self.assertEqual(self.show()["attempts"][-1]["attempt"], 1)
+        self.check(self.train("expect=[eval/loss <= 100]", "--resume", "auto"), 0)
+        self.check(self.train(*failing, "--store", "other"), 4, "not in this store")
+
+    def test_auto_finds_the_checkpoints_of_a_run_that_this_store_does_not_know(self):
+        expected = self.undisturbed()
+        self.stop()
+        earlier = self.show()["id"]
+        other = ("--store", "other")
+        self.check(self.train("--resume", "auto", *other, fault="train.sample:1:term"), 143,
+                   "at step 7", f"run {earlier}, which is not in this store")
+        self.check(self.train("--resume", "auto", *other), 0)
+        shown = self.check(self.run_program("track", "show", "@last", "--json", *other), 0)
+        run = json.loads(shown.stdout)
+        self.assertEqual(run["attempts"][0]["from_step"], 7)
+        self.assertIn(earlier, [e["text"] for e in run["events"] if e["code"] == "resumed"][0])
+        self.assertEqual([a["path"] for a in run["artifacts"] if a["role"] == "input"],
+                         [str(self.folder / "out/checkpoint-7")])
+        self.assertEqual(len(run["attempts"]), 2)
+        self.assertEqual(self.final_state(), expected[0])
+
+    def test_auto_goes_on_after_a_new_store_a_link_and_no_record(self):
+        for what, change in {
+                "no store": lambda f: shutil.rmtree(f / ".llmops"),
+                "moved behind a link": lambda f: ((f / "out").rename(f / "big"),
+                                                  (f / "out").symlink_to("big")),
+                "the folder a link leads to": lambda f: (f / "other").symlink_to("out")}.items():
+            with self.subTest(change=what), self.in_new_folder() as folder:
+                self.stop()
+                change(folder)
+                name = "other" if (folder / "other").exists() else "out"
+                self.check(self.train("--output-dir", name, "--resume", "auto"), 0, "at step 7")
+                self.assertEqual(len(self.runs()), 1)
+        self.stop("--no-record")
+        self.check(self.train("--resume", "auto"), 0, "at step 7")
+
+    def test_auto_goes_on_after_a_failure(self):
+        expected = self.undisturbed()
+        # Of the second save, at step 4; storage is what ended it.
+        self.check(self.train(fault="checkpoint.rename:2:eio"), 11)
+        self.assertEqual(self.checkpoints(), [2])
+        self.check(self.train("--resume", "auto"), 0, "at step 2")
+        self.assertEqual(self.outcome(), expected)
+        for status in (1, 2, 6, 7, 9, 10):
+            with self.subTest(status=status), self.in_new_folder() as folder:
+                self.stop()
+                with contextlib.closing(sqlite3.connect(folder / ".llmops/store.db")) as store:
+                    store.execute("UPDATE run SET status = 'failed', exit_code = ?", (status,))
+                    store.commit()
+                self.check(self.train("--resume", "auto"), 0, "at step 7")
+                self.assertEqual(len(self.runs()), 1)
 
     def test_a_checkpoint_that_came_from_another_machine_goes_on_as_a_run_of_its_own(self):
         expected = self.undisturbed()
@@ -133,7 +206,7 @@ class ResumeTest(program.ProgramTest):
         came = pathlib.Path(self.folder / "out/checkpoint-7")
         with self.in_new_folder() as folder:
             shutil.copytree(came, folder / "came/checkpoint-7")
-            self.check(self.train("--resume", "came/checkpoint-7"), 0, "not in the store")
+            self.check(self.train("--resume", "came/checkpoint-7"), 0, "not in this store")
             self.assertEqual(self.show()["status"], "finished")
             self.assertEqual(self.final_state(), expected[0])
 

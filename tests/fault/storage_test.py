@@ -119,6 +119,19 @@ class PermissionTest(program.ProgramTest):
                    "text.txt: Not a directory")
         self.nothing_was_made()
 
+    def test_an_output_folder_that_becomes_unreadable_is_a_storage_failure(self):
+        process = self.start("train", "recipe.yaml", "train.max_steps=100000000",
+                             "eval.eval_steps=0", "generate.every_steps=0", "--progress", "lines",
+                             prefix=self.prefix)
+        for line in process.stderr:
+            if (self.folder / "out/latest").exists():
+                break
+        (self.folder / "out").chmod(0)
+        self.addCleanup((self.folder / "out").chmod, 0o755)
+        result = self.check(self.finish(process), 11, "Permission denied")
+        self.assertEqual(self.show()["exit_code"], 11, result)
+        self.check(self.train("--resume", "auto", prefix=self.prefix), 11, "Permission denied")
+
     def test_a_store_that_cannot_be_made_is_refused_before_the_work(self):
         self.read_only("locked")
         self.check(self.train("--store", "locked/store", prefix=self.prefix), 11,

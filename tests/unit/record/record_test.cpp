@@ -1,5 +1,8 @@
+#include <unistd.h>
+
 #include <algorithm>
 
+#include "base/file.h"
 #include "base/text.h"
 #include "record/run_recorder.h"
 #include "store/blob.h"
@@ -108,14 +111,20 @@ TEST_CASE("an unfinished run is found by identity and resumed as its next attemp
     id = run->id();
     for (std::int64_t step = 1; step <= 6; ++step) run->log("loss", step, double(step));
     run->sample(5, "", "five");
-    CHECK(find_unfinished(folder.path(), start.identity)->alive);
+    CHECK(find_unfinished(folder.path(), start.identity)->id == id);
+    CHECK(error_text([&] {
+            require_free(folder.path(), start.output_dir);
+          }).starts_with("busy: " + start.output_dir + " is in use by run " + run->name()));
+    require_free(folder.path(), folder.file("other"));
+    require_free(folder.file("none"), start.output_dir);
     CHECK(error_text([&] { resume_run(folder.path(), id, 4, start); }).starts_with("busy"));
     run->finish(ExitCode::kBudgetSpent, "max_time");
   }
   const auto found = find_unfinished(folder.path(), start.identity);
   REQUIRE(found);
-  CHECK(found->run_id == id);
-  CHECK_FALSE(found->alive);
+  CHECK(found->id == id);
+  CHECK_FALSE(found->finished);
+  require_free(folder.path(), start.output_dir);
   CHECK(found->output_dir == start.output_dir);
   CHECK_FALSE(find_unfinished(folder.path(), "other").has_value());
 
@@ -138,7 +147,44 @@ TEST_CASE("an unfinished run is found by identity and resumed as its next attemp
   CHECK(list_samples(store, run->row).empty());
   CHECK(list_attempts(store, run->row).front().exit_code == 5);
   CHECK_FALSE(find_unfinished(folder.path(), start.identity).has_value());
+  CHECK(find_known(folder.path(), id)->finished);
+  CHECK_FALSE(find_known(folder.path(), "none").has_value());
+  CHECK_FALSE(find_known(folder.file("none"), id).has_value());
   CHECK(error_text([&] { resume_run(folder.path(), "none", 4, start); }).starts_with("not_found"));
+}
+
+TEST_CASE("a run that failed is unfinished; one that came to its end and failed a gate is not") {
+  for (const ExitCode code : {ExitCode::kFailed, ExitCode::kUsage, ExitCode::kOutOfMemory,
+                              ExitCode::kBusy, ExitCode::kDamaged, ExitCode::kStorage}) {
+    const TemporaryDirectory folder;
+    const RunStart start = describe(folder);
+    begin_run(folder.path(), start)->finish(code, "why");
+    CAPTURE(name_of(code));
+    CHECK(find_unfinished(folder.path(), start.identity));
+  }
+  const TemporaryDirectory folder;
+  const RunStart start = describe(folder);
+  begin_run(folder.path(), start)->finish(ExitCode::kGateFailed, "why");
+  CHECK_FALSE(find_unfinished(folder.path(), start.identity));
+}
+
+TEST_CASE("a folder is the same through a link") {
+  const TemporaryDirectory folder;
+  const RunStart start = describe(folder);
+  const auto run = begin_run(folder.path(), start);
+  make_directories(start.output_dir);
+  REQUIRE(::symlink(start.output_dir.c_str(), folder.file("link").c_str()) == 0);
+  CHECK(error_text([&] { require_free(folder.path(), folder.file("link")); }).starts_with("busy"));
+  run->finish(ExitCode::kTerminated, "");
+  CHECK(find_unfinished(folder.path(), start.identity, folder.file("link"), true));
+}
+
+TEST_CASE("a run from a checkpoint of an unknown run begins at its step") {
+  const TemporaryDirectory folder;
+  const auto run = begin_run(folder.path(), describe(folder), 7);
+  run->finish(ExitCode::kOk, "");
+  store::Store store = open(folder);
+  CHECK(find_attempt(store, find_run(store, run->id())->row, 1)->from_step == 7);
 }
 
 TEST_CASE("a run that rolled back ends as one run with several attempts") {
