@@ -63,6 +63,7 @@ ExitCode dry_run(const TrainOptions& options, const Invocation& invocation) {
   if (recipe.model.path) recipe.model.path = model_folder(invocation, *recipe.model.path);
   const arch::TransformerConfig config = recipe::model_config(recipe, data.vocab_size);
   check_shapes(recipe, config, data.vocab_size);
+  if (data.tokenizer) check_prompts(recipe, config.max_positions, *data.tokenizer);
   require_writable_folder(absolute_path(recipe.output_dir));
   if (options.resume == "never") require_fresh(recipe.output_dir, options.resume);
   const plan::Machine machine = this_machine(recipe);

@@ -1,6 +1,7 @@
 #include "command/eval_command.h"
 
 #include <CLI/CLI.hpp>
+#include <cmath>
 #include <map>
 #include <memory>
 
@@ -38,7 +39,8 @@ struct Options {
   bool json = false, quiet = false, no_record = false;
 };
 
-std::map<std::string, double> metrics_of(const eval::LossReport& report) {
+// Without a value: a standard error that there is not.
+std::map<std::string, std::optional<double>> metrics_of(const eval::LossReport& report) {
   return {{"loss", report.loss},
           {"perplexity", report.perplexity},
           {"bits_per_byte", report.bits_per_byte},
@@ -59,12 +61,16 @@ std::vector<recipe::Expectation> parse_gates(const Options& options) {
   return gates;
 }
 
+std::string with_stderr(double value, std::optional<double> error) {
+  return error ? fmt::format("{:.4f} ± {:.4f}", value, *error) : fmt::format("{:.4f}", value);
+}
+
 void print_report(std::FILE* out, const eval::LossReport& report) {
-  fmt::print(out, "loss           {:.4f} ± {:.4f} nats per token\n", report.loss,
-             report.loss_stderr);
+  fmt::print(out, "loss           {} nats per token\n",
+             with_stderr(report.loss, report.loss_stderr));
   fmt::print(out, "perplexity     {:.4f}\n", report.perplexity);
-  fmt::print(out, "bits_per_byte  {:.4f} ± {:.4f}\n", report.bits_per_byte,
-             report.bits_per_byte_stderr);
+  fmt::print(out, "bits_per_byte  {}\n",
+             with_stderr(report.bits_per_byte, report.bits_per_byte_stderr));
   fmt::print(
       out, "scored         {} tokens, {} bytes, {} {}{}\n", report.tokens, report.bytes,
       report.stderr_unit == std::string_view("documents") ? report.documents : report.windows,
@@ -74,7 +80,9 @@ void print_report(std::FILE* out, const eval::LossReport& report) {
 Json to_json(const Options& options, const eval::LossReport& report, const std::string& run) {
   Json json =
       Json::object().set("run", run).set("model", options.model).set("data", options.data.path);
-  for (const auto& [name, value] : metrics_of(report)) json.set(name, value);
+  for (const auto& [name, value] : metrics_of(report)) {
+    json.set(name, value ? Json(*value) : Json(nullptr));
+  }
   return json.set("stderr_unit", report.stderr_unit)
       .set("tokens", report.tokens)
       .set("bytes", report.bytes)
@@ -121,6 +129,27 @@ data::EvalLayout layout_of(const std::string& folder, std::int64_t max_seq_lengt
   return layout;
 }
 
+// What the gates come to: kOk, kGateFailed, or kInconclusive when one of them has no value to judge
+// and none fails; with a reason.
+std::pair<ExitCode, std::string> judge(const std::vector<recipe::Expectation>& gates,
+                                       const eval::LossReport& report) {
+  const auto values = metrics_of(report);
+  std::pair<ExitCode, std::string> verdict{ExitCode::kOk, ""};
+  for (const recipe::Expectation& gate : gates) {
+    const std::optional<double> value = values.at(gate.metric);
+    if (!value) {
+      verdict = {ExitCode::kInconclusive,
+                 fmt::format("expected {}; one window has no standard error: score more text, or "
+                             "set a smaller --max-seq-length",
+                             gate.text())};
+    } else if (!gate.holds(*value)) {
+      return {ExitCode::kGateFailed,
+              fmt::format("expected {}; it is {}", gate.text(), format_double(*value))};
+    }
+  }
+  return verdict;
+}
+
 ExitCode evaluate(Options& options, const Invocation& invocation) {
   const std::vector<recipe::Expectation> gates = parse_gates(options);
   const std::string folder = model_folder(invocation, options.model);
@@ -161,21 +190,20 @@ ExitCode evaluate(Options& options, const Invocation& invocation) {
   if (report.stopped) {
     return close(stop_exit_code(), fmt::format("stopped by {}", stop_signal_name()));
   }
-  for (const auto& [name, value] : metrics_of(report)) recorder->log("eval/" + name, 0, value);
+  for (const auto& [name, value] : metrics_of(report)) {
+    if (value) recorder->log("eval/" + name, 0, *value);
+  }
+  if (!std::isfinite(report.loss)) {
+    return close(ExitCode::kDiverged,
+                 "the loss is not finite: the model has diverged; use an earlier checkpoint");
+  }
   if (options.json) {
     fmt::print(invocation.out, "{}\n", to_json(options, report, recorder->id()).dump());
   } else {
     print_report(invocation.out, report);
   }
-  const auto values = metrics_of(report);
-  for (const recipe::Expectation& gate : gates) {
-    const double value = values.at(gate.metric);
-    if (!gate.holds(value)) {
-      return close(ExitCode::kGateFailed,
-                   fmt::format("expected {}; it is {}", gate.text(), format_double(value)));
-    }
-  }
-  return close(ExitCode::kOk, "");
+  const auto [code, reason] = judge(gates, report);
+  return close(code, reason);
 }
 
 Action define(CLI::App& app, const Invocation& invocation) {

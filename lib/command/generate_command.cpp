@@ -1,6 +1,7 @@
 #include "command/generate_command.h"
 
 #include <CLI/CLI.hpp>
+#include <limits>
 #include <memory>
 
 #include "base/error.h"
@@ -19,6 +20,7 @@ namespace {
 struct Options {
   std::string model, prompt;
   engine::GenerateRequest request;
+  std::int64_t seed = 42;
   std::vector<std::string> stops;
   engine::LoadOptions compute;
   bool json = false;
@@ -107,6 +109,8 @@ ExitCode generate(Options& options, const Invocation& invocation) {
   const auto tokenizer = text::load_tokenizer(folder);
   tokenizer->encode(options.prompt, options.request.prompt);
   if (const auto eos = tokenizer->eos()) options.request.stop_tokens.push_back(*eos);
+  options.request.sampling.tokens = tokenizer->vocab_size();
+  options.request.sampling.seed = static_cast<std::uint64_t>(options.seed);
   options.compute.device = resolve_device(options.compute.device);
   const auto model =
       engine::load_engine(options.compute.device).load_model(folder, options.compute);
@@ -156,7 +160,8 @@ Action define(CLI::App& app, const Invocation& invocation) {
       ->check(CLI::PositiveNumber)
       ->check(refuse_nan)
       ->capture_default_str();
-  app.add_option("--seed", request.sampling.seed, "The same seed gives the same text")
+  app.add_option("--seed", options->seed, "The same seed gives the same text")
+      ->check(CLI::Range(std::int64_t{0}, std::numeric_limits<std::int64_t>::max()))
       ->capture_default_str();
   app.add_option("--stop", options->stops, "End before this text; may be repeated")
       ->allow_extra_args(false)

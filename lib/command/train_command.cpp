@@ -111,10 +111,11 @@ void conclude(engine::TrainResult& result, const TrainSetup& setup,
     result.reason = fmt::format("stopped by {}", stop_signal_name());
   }
   if (result.code != ExitCode::kOk) return;
-  const auto failed = failed_expectations(setup.recipe(), values);
-  if (failed.empty()) return;
-  result.code = ExitCode::kGateFailed;
-  result.reason = join(failed, "; ");
+  const Judgement judgement = judge_expectations(setup.recipe(), values);
+  if (judgement.failed.empty() && judgement.unknown.empty()) return;
+  const bool fails = !judgement.failed.empty();
+  result.code = fails ? ExitCode::kGateFailed : ExitCode::kInconclusive;
+  result.reason = join(fails ? judgement.failed : judgement.unknown, "; ");
 }
 
 void print_result(const TrainOptions& options, const Invocation& invocation,

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
+
 #include "base/signal.h"
 #include "base/text.h"
 #include "eval/loss.h"
@@ -91,17 +93,23 @@ engine::EvalVerdict TrainHost::evaluate(engine::Model& model, std::int64_t step,
   const std::string name(prefix);
   verdict.metrics = {{name + "loss", report.loss},
                      {name + "perplexity", report.perplexity},
-                     {name + "bits_per_byte", report.bits_per_byte},
-                     {name + "loss_stderr", report.loss_stderr}};
+                     {name + "bits_per_byte", report.bits_per_byte}};
+  if (report.loss_stderr) verdict.metrics.emplace_back(name + "loss_stderr", *report.loss_stderr);
   for (const auto& [metric, value] : verdict.metrics) log(metric, step, value);
+  if (!std::isfinite(report.loss)) {
+    event("warning", "eval_not_finite", step, fmt::format("{}loss is not finite", prefix));
+  }
   if (progress_.is_json()) {
     Json line = Json::object().set("step", step);
     for (const auto& [metric, value] : verdict.metrics) line.set(metric, value);
+    if (!report.loss_stderr) line.set(name + "loss_stderr", nullptr);
     progress_.json(line);
-  } else {
+  } else if (std::isfinite(report.loss)) {
+    const std::string error =
+        report.loss_stderr ? fmt::format(" ± {:.4f}", *report.loss_stderr) : "";
     progress_.note(fmt::format(
-        "step {}  {}loss {:.4f} ± {:.4f}  perplexity {:.3f}  bits per byte {:.4f}  ({} tokens, {})",
-        step, prefix, report.loss, report.loss_stderr, report.perplexity, report.bits_per_byte,
+        "step {}  {}loss {:.4f}{}  perplexity {:.3f}  bits per byte {:.4f}  ({} tokens, {})", step,
+        prefix, report.loss, error, report.perplexity, report.bits_per_byte,
         format_count(static_cast<double>(report.tokens)), format_seconds(report.seconds)));
   }
   return verdict;

@@ -9,20 +9,21 @@
 
 namespace llmops::command {
 
-std::vector<std::string> failed_expectations(const recipe::Recipe& recipe,
-                                             const std::map<std::string, double>& values) {
-  std::vector<std::string> failed;
+Judgement judge_expectations(const recipe::Recipe& recipe,
+                             const std::map<std::string, double>& values) {
+  Judgement judgement;
   for (const std::string& text : recipe.expect) {
     const recipe::Expectation expectation = recipe::parse_expectation(text);
     const auto found = values.find(expectation.metric);
     if (found == values.end()) {
-      failed.push_back(
-          fmt::format("expected {}; the run has no metric {}", text, expectation.metric));
+      judgement.unknown.push_back(
+          fmt::format("expected {}; the run has no value of {}", text, expectation.metric));
     } else if (!expectation.holds(found->second)) {
-      failed.push_back(fmt::format("expected {}; it is {}", text, format_double(found->second)));
+      judgement.failed.push_back(
+          fmt::format("expected {}; it is {}", text, format_double(found->second)));
     }
   }
-  return failed;
+  return judgement;
 }
 
 void print_ending(const Invocation& invocation, const TrainSetup& setup, const TrainHost& host,

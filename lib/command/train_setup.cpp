@@ -11,7 +11,9 @@
 #include "base/version.h"
 #include "command/device.h"
 #include "command/model_argument.h"
+#include "data/cache_keys.h"
 #include "engine/engine.h"
+#include "recipe/model_config.h"
 
 namespace llmops::command {
 
@@ -73,6 +75,25 @@ void check_shapes(const recipe::Recipe& recipe, const arch::TransformerConfig& c
   }
 }
 
+void check_prompts(const recipe::Recipe& recipe, std::int64_t max_positions,
+                   const text::Tokenizer& tokenizer) {
+  const std::vector<std::string>& prompts = recipe.generate.prompts;
+  const std::int64_t used = std::min<std::int64_t>(recipe.generate.count, std::ssize(prompts));
+  for (std::int64_t i = 0; i < used; ++i) {
+    std::vector<text::TokenId> ids;
+    try {
+      tokenizer.encode(prompts[static_cast<std::size_t>(i)], ids);
+    } catch (const Error& error) {
+      throw usage_error("generate.prompts.{}: {}", i, error.what());
+    }
+    if (std::ssize(ids) >= max_positions) {
+      throw usage_error("generate.prompts.{}: {} tokens, and the model takes {} with the answer", i,
+                        ids.size(), max_positions)
+          .hint("shorten it or raise model.config.max_position_embeddings");
+    }
+  }
+}
+
 plan::Machine this_machine(const recipe::Recipe& recipe) {
   plan::Machine machine;
   machine.cores = available_cores();
@@ -88,11 +109,17 @@ TrainSetup set_up(const TrainOptions& options, const Invocation& invocation, Pro
   recipe::Recipe& recipe = setup.loaded.recipe;
   recipe.train.device = resolve_device(recipe.train.device);
   if (recipe.model.path) recipe.model.path = model_folder(invocation, *recipe.model.path);
+  // Tokenizing may take hours; a tokenizer that need not be learned is there before.
+  if (const auto tokenizer = data::fixed_tokenizer(recipe.tokenizer)) {
+    const auto config = recipe::unchecked_model_config(recipe, tokenizer->vocab_size());
+    check_prompts(recipe, config.max_positions, *tokenizer);
+  }
   setup.dataset = data::prepare(recipe, [&progress](const data::PrepareProgress& p) {
     progress.phase(p.what, p.done, p.total);
   });
   setup.config = recipe::model_config(recipe, setup.dataset->tokenizer().vocab_size());
   check_shapes(recipe, setup.config, setup.dataset->tokenizer().vocab_size());
+  check_prompts(recipe, setup.config.max_positions, setup.dataset->tokenizer());
   if (const auto eos = setup.dataset->tokenizer().eos()) setup.config.eos_token_id = *eos;
   setup.machine = this_machine(recipe);
   const auto rows = setup.dataset->train_batches();

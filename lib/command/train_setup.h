@@ -47,6 +47,10 @@ recipe::LoadedRecipe load_checked(const TrainOptions& options);
 // starts from has other shapes than the recipe's.
 void check_shapes(const recipe::Recipe& recipe, const arch::TransformerConfig& config,
                   std::int64_t tokenizer_vocab_size);
+// Throws Error(kUsage) for a prompt of generate.prompts that the tokenizer cannot express or that
+// leaves no room for an answer.
+void check_prompts(const recipe::Recipe& recipe, std::int64_t max_positions,
+                   const text::Tokenizer& tokenizer);
 // The processor, memory and disk that a run into `output_dir` can use.
 plan::Machine this_machine(const recipe::Recipe& recipe);
 

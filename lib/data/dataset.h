@@ -53,7 +53,8 @@ std::unique_ptr<Dataset> prepare(const recipe::Recipe& recipe,
 struct DataEstimate {
   bool exact = false;
   std::int64_t train_tokens = 0, eval_tokens = 0, vocab_size = 0;
-  std::int64_t train_windows = 0;  // rows of max_seq_length per epoch
+  std::int64_t train_windows = 0;                    // rows of max_seq_length per epoch
+  std::shared_ptr<const text::Tokenizer> tokenizer;  // nullptr when it is still to be learned
 };
 DataEstimate estimate(const recipe::Recipe& recipe);
 

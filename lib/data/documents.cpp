@@ -138,6 +138,28 @@ void read_text(InputFile& file, const std::string& path, std::string_view docume
   }
 }
 
+namespace {
+
+// Throws Error(kUsage) for a setting that no file of the source has a use for.
+void require_meaning(const Corpus& corpus) {
+  const recipe::Source& source = corpus.source;
+  const std::string prefix = corpus.key.empty() ? "--" : corpus.key + ".";
+  bool text = false, fields = false;
+  for (const SourceFile& file : corpus.files) {
+    (file.format == Format::kText ? text : fields) = true;
+  }
+  if (source.document != "auto" && !text) {
+    throw usage_error("{}document has a meaning for txt only, and {} has fields", prefix,
+                      corpus.name);
+  }
+  if (source.field != recipe::Source{}.field && !fields) {
+    throw usage_error("{}field has a meaning for jsonl and csv only, and {} is txt", prefix,
+                      corpus.name);
+  }
+}
+
+}  // namespace
+
 Corpus find_corpus(const recipe::Source& source, std::string key) {
   Corpus corpus;
   corpus.source = source;
@@ -150,6 +172,7 @@ Corpus find_corpus(const recipe::Source& source, std::string key) {
   if (source.path.empty()) throw usage_error("{}: needs a path or a synth section", corpus.key);
   corpus.name = source.path;
   corpus.files = find_files(source, corpus.key);
+  require_meaning(corpus);
   for (const SourceFile& file : corpus.files) corpus.bytes += file.bytes;
   return corpus;
 }

@@ -107,7 +107,7 @@ double tokens_of(const Sample& sample, const recipe::Tokenizer& settings,
 }
 
 std::optional<DataEstimate> exact_size(const recipe::Recipe& recipe) {
-  const auto dataset = prepare_cached(recipe);
+  const std::shared_ptr<const Dataset> dataset = prepare_cached(recipe);
   if (!dataset) return std::nullopt;
   const auto train = dataset->train_batches();
   DataEstimate result;
@@ -116,6 +116,7 @@ std::optional<DataEstimate> exact_size(const recipe::Recipe& recipe) {
   result.train_windows = train->rows_per_epoch();
   if (dataset->has_eval()) result.eval_tokens = dataset->eval_batches()->tokens_per_epoch();
   result.vocab_size = dataset->tokenizer().vocab_size();
+  result.tokenizer = {dataset, &dataset->tokenizer()};
   return result;
 }
 
@@ -131,7 +132,7 @@ DataEstimate estimate(const recipe::Recipe& recipe) {
   for (std::size_t i = 0; i < corpora.size(); ++i) {
     (i < data.train.size() ? training : evaluation).emplace_back(corpora[i], alphabet);
   }
-  const auto measure = find_measure(settings, training);
+  auto measure = find_measure(settings, training);
   const bool ends = data.append_eos && settings.type != "char" && (!measure || measure->eos());
   const auto tokens = [&](const Sample& sample) {
     return tokens_of(sample, settings, measure.get()) + (ends ? sample.whole().documents : 0);
@@ -149,6 +150,7 @@ DataEstimate estimate(const recipe::Recipe& recipe) {
                                                : measure->vocab_size();
   result.train_tokens = std::max<std::int64_t>(1, std::llround(train_tokens));
   result.eval_tokens = std::llround(eval_tokens);
+  if (settings.type != "bpe") result.tokenizer = std::move(measure);
   result.train_windows = (result.train_tokens + data.max_seq_length - 1) / data.max_seq_length;
   return result;
 }

@@ -19,22 +19,23 @@ struct Unit {
 };
 
 // Standard error of sum(y) / sum(x) over units drawn independently (Cochran, Sampling Techniques,
-// section 6.3, without the finite population correction).
-double ratio_stderr(const std::vector<Unit>& units, double Unit::*numerator,
-                    double Unit::*denominator) {
+// section 6.3, without the finite population correction). One unit has none.
+std::optional<double> ratio_stderr(const std::vector<Unit>& units, double Unit::*numerator,
+                                   double Unit::*denominator) {
   double y = 0, x = 0;
   for (const Unit& unit : units) {
     y += unit.*numerator;
     x += unit.*denominator;
   }
   const double n = static_cast<double>(units.size());
-  if (units.size() < 2 || x <= 0) return 0;
+  if (units.size() < 2 || x <= 0) return std::nullopt;
   double squares = 0;
   for (const Unit& unit : units) {
     const double residual = unit.*numerator - y / x * (unit.*denominator);
     squares += residual * residual;
   }
-  return std::sqrt(n / (n - 1) * squares) / x;
+  const double error = std::sqrt(n / (n - 1) * squares) / x;
+  return std::isfinite(error) ? std::optional(error) : std::nullopt;
 }
 
 // Adds the losses of one batch to its windows and documents.
@@ -82,8 +83,8 @@ class Totals {
     const std::vector<Unit>& units = by_document ? documents : windows_;
     report.stderr_unit = by_document ? "documents" : "windows";
     report.loss_stderr = ratio_stderr(units, &Unit::nats, &Unit::tokens);
-    report.bits_per_byte_stderr =
-        ratio_stderr(units, &Unit::nats, &Unit::bytes) / std::numbers::ln2;
+    report.bits_per_byte_stderr = ratio_stderr(units, &Unit::nats, &Unit::bytes);
+    if (report.bits_per_byte_stderr) *report.bits_per_byte_stderr /= std::numbers::ln2;
     return report;
   }
 
@@ -121,9 +122,10 @@ LossReport evaluate_loss(
   for (std::int64_t i = 0; i < total && !stopped; ++i) {
     const std::int64_t first = i * batch_size;
     rows->read(first, std::min(batch_size, rows->rows_per_epoch() - first), batch);
-    fault_point("eval.batch");
+    const int fault = fault_point("eval.batch");
     losses.resize(batch.targets.size());
     model.score(batch, losses);
+    if (fault == kNotFiniteFault) losses.assign(losses.size(), std::nanf(""));
     totals.add(batch, losses);
     stopped = progress && !progress(i + 1, total) && i + 1 < total;
   }

@@ -15,8 +15,9 @@ struct LossReport {
   double perplexity = 0;     // exp(loss)
   double bits_per_byte = 0;  // total nats / ln 2 / total UTF-8 bytes: independent of the tokenizer
   // Standard errors of the mean over documents when there are at least two, else over windows
-  // (ratio estimator, so that units of unequal size weigh by their tokens or bytes); 0 of one unit.
-  double loss_stderr = 0, bits_per_byte_stderr = 0;
+  // (ratio estimator, so that units of unequal size weigh by their tokens or bytes). One unit has
+  // none, and neither has a loss that is not finite.
+  std::optional<double> loss_stderr, bits_per_byte_stderr;
   const char* stderr_unit = "documents";
   std::int64_t tokens = 0, bytes = 0, documents = 0, windows = 0;
   double seconds = 0;

@@ -44,6 +44,12 @@ class Checker {
       const std::string key = fmt::format("{}.{}", list, i);
       require(!source.path.empty() || source.synth, key, "give path or synth");
       require(source.path.empty() || !source.synth, key, "give either path or synth, not both");
+      const bool plain =
+          source.format == "auto" && source.field == "text" && source.document == "auto";
+      require(!source.synth || plain, key,
+              "format, field and document have a meaning for files, not for synth");
+      require(source.format != "txt" || source.field == "text", key + ".field",
+              "has a meaning for jsonl and csv only, format is txt");
       const bool structured = source.format == "jsonl" || source.format == "csv";
       require(!structured || source.document == "auto", key + ".document",
               "has a meaning for txt only, format is {}", source.format);

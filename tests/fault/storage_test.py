@@ -10,7 +10,8 @@ import subprocess
 
 import program
 
-POINTS_WITHOUT_WRITING = {"data.read", "eval.batch", "train.step", "train.sample"}
+POINTS_WITHOUT_WRITING = {"data.read", "eval.batch", "train.step", "train.update",
+                          "train.sample"}
 
 
 def writing_points():

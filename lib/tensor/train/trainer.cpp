@@ -379,32 +379,41 @@ bool TrainLoop::evaluate() {
   return patience == 0 || state_.evals_without_gain < patience;
 }
 
+// Samples are only shown: what keeps them from being made is reported and the run goes on.
 void TrainLoop::write_samples() {
   const TimedPhase phase(profiler_.get(), "samples");
   const recipe::Generate& settings = job_.recipe.generate;
   const text::Tokenizer& tokenizer = job_.dataset->tokenizer();
-  const auto model = make_model(weights_.config(), weights_.tensors(), weights_.bf16());
-  for (std::int64_t i = 0; i < settings.count; ++i) {
-    const std::string prompt =
-        settings.prompts.empty()
-            ? std::string()
-            : settings.prompts[static_cast<std::size_t>(i) % settings.prompts.size()];
-    engine::GenerateRequest request;
-    tokenizer.encode(prompt, request.prompt);
-    request.max_tokens = settings.max_tokens;
-    request.sampling = {settings.temperature, settings.top_k, settings.top_p,
-                        static_cast<std::uint64_t>(job_.recipe.seed + 1000 * state_.step + i)};
-    if (const auto eos = tokenizer.eos()) request.stop_tokens.push_back(*eos);
-    model->submit(request);
-    std::vector<std::int32_t> ids;
-    while (model->step([&](const engine::TokenEvent& event) {
-      if (event.token) ids.push_back(*event.token);
-    })) {
-      fault_point("train.sample");
-      cut_short_ = host_->stop_requested();
-      if (cut_short_) return;
+  try {
+    const auto model = make_model(weights_.config(), weights_.tensors(), weights_.bf16());
+    for (std::int64_t i = 0; i < settings.count; ++i) {
+      const std::string prompt =
+          settings.prompts.empty()
+              ? std::string()
+              : settings.prompts[static_cast<std::size_t>(i) % settings.prompts.size()];
+      engine::GenerateRequest request;
+      tokenizer.encode(prompt, request.prompt);
+      request.max_tokens = settings.max_tokens;
+      const auto seed = static_cast<std::uint64_t>(job_.recipe.seed) +
+                        static_cast<std::uint64_t>(1000 * state_.step + i);
+      request.sampling = {settings.temperature, settings.top_k, settings.top_p, seed,
+                          tokenizer.vocab_size()};
+      if (const auto eos = tokenizer.eos()) request.stop_tokens.push_back(*eos);
+      model->submit(request);
+      std::vector<std::int32_t> ids;
+      while (model->step([&](const engine::TokenEvent& event) {
+        if (event.token) ids.push_back(*event.token);
+      })) {
+        fault_point("train.sample");
+        cut_short_ = host_->stop_requested();
+        if (cut_short_) return;
+      }
+      host_->sample(state_.step, prompt, tokenizer.decode(ids));
     }
-    host_->sample(state_.step, prompt, tokenizer.decode(ids));
+  } catch (const std::exception& error) {
+    const std::string_view text = error.what();  // ATen's goes on with a stack
+    host_->event("warning", "no_sample", state_.step,
+                 fmt::format("no sample: {}", text.substr(0, text.find('\n'))));
   }
   state_.last_sample_step = state_.step;
   state_.last_save_step = -1;

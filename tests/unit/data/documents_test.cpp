@@ -155,6 +155,27 @@ TEST_CASE("a line may be long, and lines may be many and empty") {
              ContainsSubstring("a.jsonl:1000001: no field"));
 }
 
+TEST_CASE("a setting that no file has a use for is refused") {
+  Scratch scratch;
+  const auto refusal = [&](const char* name, const char* field, const char* document,
+                           const char* key = "data.train.0") {
+    recipe::Source given = source(scratch.path(name));
+    given.field = field;
+    given.document = document;
+    return error_text([&] { find_corpus(given, key); });
+  };
+  const std::string txt = scratch.write("in/a.txt", "a"), csv = scratch.write("in/a.csv", "b\na");
+  CHECK(refusal("in/a.txt", "b", "auto") ==
+        "usage: data.train.0.field has a meaning for jsonl and csv only, and " + txt + " is txt");
+  CHECK(refusal("in/a.txt", "b", "auto", "") ==
+        "usage: --field has a meaning for jsonl and csv only, and " + txt + " is txt");
+  CHECK(refusal("in/a.csv", "b", "line", "") ==
+        "usage: --document has a meaning for txt only, and " + csv + " has fields");
+  CHECK(refusal("in/a.txt", "text", "line") == "");
+  CHECK(refusal("in/a.csv", "b", "auto") == "");
+  CHECK(refusal("in", "b", "line") == "");  // a folder with both
+}
+
 TEST_CASE("a source without text is refused") {
   Scratch scratch;
   for (const char* kind : {"file", "line", "paragraph"}) {

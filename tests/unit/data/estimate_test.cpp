@@ -126,6 +126,22 @@ TEST_CASE("large data is estimated from its beginning") {
   check_close(recipe, kSampled);
 }
 
+TEST_CASE("an estimate has the tokenizer when nothing is left to learn") {
+  Scratch scratch;
+  recipe::Recipe recipe = scratch.recipe({source(scratch.write("a.txt", "some text"))});
+  for (const char* type : {"byte", "char", "bpe"}) {
+    CAPTURE(type);
+    recipe.tokenizer.type = type;
+    recipe.tokenizer.vocab_size = 300;
+    const bool fixed = recipe.tokenizer.type == "byte";
+    CHECK((estimate(recipe).tokenizer != nullptr) == fixed);
+    const std::string digest = prepare(recipe)->tokenizer().digest();
+    const DataEstimate exact = estimate(recipe);
+    REQUIRE(exact.tokenizer);
+    CHECK(exact.tokenizer->digest() == digest);
+  }
+}
+
 TEST_CASE("an estimate falls back to a sample when a part of the cache is damaged") {
   Scratch scratch;
   recipe::Recipe recipe = scratch.recipe({source(scratch.write("a.txt", "some text"))});

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <functional>
+#include <limits>
 #include <map>
 #include <numbers>
 
@@ -127,8 +128,8 @@ struct Oracle {
     CHECK(report.bits_per_byte ==
           Approx(sum(nats) / std::numbers::ln2 / sum(bytes)).epsilon(kFloat));
     CHECK(report.stderr_unit == std::string("documents"));
-    CHECK(report.loss_stderr == Approx(standard_error(tokens)).epsilon(kFloat));
-    CHECK(report.bits_per_byte_stderr ==
+    CHECK(report.loss_stderr.value() == Approx(standard_error(tokens)).epsilon(kFloat));
+    CHECK(report.bits_per_byte_stderr.value() ==
           Approx(standard_error(bytes) / std::numbers::ln2).epsilon(kFloat));
     CHECK_FALSE(report.limited);
     CHECK_FALSE(report.stopped);
@@ -212,19 +213,41 @@ TEST_CASE("the standard error is that of a ratio over documents, else over windo
   CHECK(documents.loss == Approx(1.2244444304594286).epsilon(kFloat));
   CHECK(documents.bits_per_byte == Approx(2.1679771594106403).epsilon(kFloat));
   CHECK(documents.stderr_unit == std::string("documents"));
-  CHECK(documents.loss_stderr == Approx(0.14140200235549333).epsilon(kFloat));
-  CHECK(documents.bits_per_byte_stderr == Approx(0.38058317410609427).epsilon(kFloat));
+  CHECK(documents.loss_stderr.value() == Approx(0.14140200235549333).epsilon(kFloat));
+  CHECK(documents.bits_per_byte_stderr.value() == Approx(0.38058317410609427).epsilon(kFloat));
 
   const LossReport windows = evaluate(*eval.open({"abcdefgh ijKLMNOP\nqzzzz"}, 5), by_target, 2);
   CHECK(windows.tokens == 23);
   CHECK(windows.windows == 5);
   CHECK(windows.loss == Approx(0.99217390657767).epsilon(kFloat));
   CHECK(windows.stderr_unit == std::string("windows"));
-  CHECK(windows.loss_stderr == Approx(0.11690095321605068).epsilon(kFloat));
-  CHECK(windows.bits_per_byte_stderr == Approx(0.24714756704536567).epsilon(kFloat));
+  CHECK(windows.loss_stderr.value() == Approx(0.11690095321605068).epsilon(kFloat));
+  CHECK(windows.bits_per_byte_stderr.value() == Approx(0.24714756704536567).epsilon(kFloat));
+}
 
-  // One unit has no spread.
-  CHECK(evaluate(*eval.open({"abc"}, 5), by_target, 2).loss_stderr == 0);
+TEST_CASE("one unit has no standard error") {
+  const Eval eval;
+  const LossReport one = evaluate(*eval.open({"abc"}, 5), by_target, 2);
+  CHECK(one.windows == 1);
+  CHECK_FALSE(one.loss_stderr);
+  CHECK_FALSE(one.bits_per_byte_stderr);
+  const LossReport limited = evaluate(*eval.open({"abcdefgh"}, 5), by_target, 1, 1);
+  CHECK(limited.windows == 1);
+  CHECK_FALSE(limited.loss_stderr);
+  CHECK(evaluate(*eval.open({"abcdefgh"}, 5), by_target, 1).loss_stderr);
+}
+
+TEST_CASE("a loss that is not finite is reported as it is, without a standard error") {
+  const Eval eval;
+  for (const double bad : {std::nan(""), std::numeric_limits<double>::infinity()}) {
+    const auto loss = [bad](std::span<const std::int32_t>, std::int32_t target) {
+      return target == 'c' ? bad : 1.0;
+    };
+    const LossReport report = evaluate(*eval.open({"ab", "cd", "ef"}, 5), loss, 2);
+    CHECK_FALSE(std::isfinite(report.loss));
+    CHECK_FALSE(report.loss_stderr);
+    CHECK_FALSE(report.bits_per_byte_stderr);
+  }
 }
 
 TEST_CASE("max_batches limits the evaluation and says so") {

@@ -37,6 +37,16 @@ TEST_CASE("a source is one of path and synth") {
           r.data.train[0].format = "jsonl";
           r.data.train[0].document = "line";
         }) == Lines{"data.train.0.document: has a meaning for txt only, format is jsonl"});
+  CHECK(after([](Recipe& r) {
+          r.data.train[0].format = "txt";
+          r.data.train[0].field = "body";
+        }) == Lines{"data.train.0.field: has a meaning for jsonl and csv only, format is txt"});
+  CHECK(after([](Recipe& r) {
+          r.data.train[0].path.clear();
+          r.data.train[0].synth.emplace();
+          r.data.train[0].document = "line";
+        }) == Lines{"data.train.0: format, field and document have a meaning for files, not for "
+                    "synth"});
 }
 
 TEST_CASE("data is split once and packed in a way that makes sense") {

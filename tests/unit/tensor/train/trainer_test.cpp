@@ -1,6 +1,7 @@
 #include "tensor/train/trainer.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "checkpoint/checkpoint.h"
 #include "tests/catch.h"
@@ -150,6 +151,39 @@ TEST_CASE("evaluation and samples come at their steps, at the start and at the e
   train(std::move(job), host);
   CHECK(host.evaluated == Steps{0, 3, 6, 7});
   CHECK(host.sampled == Steps{4, 7});
+}
+
+TEST_CASE("samples that cannot be made are one warning, and the run goes on") {
+  const ChainData data;
+  for (const char* prompt : {"\xC3\x84", "aaaaaaaaaaaaaaaa"}) {  // no such character; no room
+    const TemporaryDirectory folder;
+    engine::TrainJob job = chain_job(data, folder.path(), 4);
+    job.recipe.generate.every_steps = 2;
+    job.recipe.generate.count = 3;
+    job.recipe.generate.prompts = {"a", prompt};
+    Host host;
+    const engine::TrainResult result = train(std::move(job), host);
+    CHECK(result.code == ExitCode::kOk);
+    CHECK(result.step == 4);
+    CHECK(host.events == std::vector<std::string>{"no_sample", "no_sample"});
+    CHECK(host.sampled == Steps{2, 4});
+    CHECK(checkpoints(folder.path()) == Steps{4});
+  }
+}
+
+TEST_CASE("a sample has only ids that the tokenizer has") {
+  const ChainData data;
+  const TemporaryDirectory folder;
+  engine::TrainJob job = chain_job(data, folder.path(), 1);
+  job.config.vocab_size = 1000;
+  job.recipe.seed = std::numeric_limits<std::int64_t>::max();
+  job.recipe.generate.count = 4;
+  job.recipe.generate.max_tokens = 50;
+  job.recipe.generate.temperature = 100;
+  Host host;
+  CHECK(train(std::move(job), host).code == ExitCode::kOk);
+  CHECK(host.events.empty());
+  CHECK(host.sampled == Steps{1, 1, 1, 1});
 }
 
 TEST_CASE("after losses that stay high the run goes back to a checkpoint from before them") {
