@@ -43,14 +43,11 @@ std::unique_ptr<text::Tokenizer> fixed_tokenizer(const recipe::Tokenizer& settin
 std::string learned_tokenizer_name(const recipe::Tokenizer& tokenizer, const recipe::Data& data,
                                    const std::vector<Scan>& scans,
                                    const std::vector<SplitPoint>& splits) {
-  std::string key = tokenizer.type + " 1\n";
+  std::string key = tokenizer.type + " 2\n";
   if (tokenizer.type == "bpe") key += fmt::format("{}\n", tokenizer.vocab_size);
-  for (std::size_t i = 0; i < scans.size(); ++i) {
-    if (tokenizer.type == "char") key += scans[i].digest + "\n";
-    if (tokenizer.type == "bpe" && i < data.train.size()) {
-      key += fmt::format("{} {} {}\n", scans[i].digest, splits[i].characters.value_or(-1),
-                         splits[i].documents);
-    }
+  for (std::size_t i = 0; i < data.train.size(); ++i) {
+    key += fmt::format("{} {} {}\n", scans[i].digest, splits[i].characters.value_or(-1),
+                       splits[i].documents);
   }
   return "tokenizer-" + sha256(key).substr(0, 32) + ".json";
 }

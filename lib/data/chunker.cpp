@@ -70,6 +70,17 @@ void Chunker::flush(std::size_t bytes) {
   Chunk rest;
   rest.text = chunk_.text.substr(bytes);
   chunk_.text.resize(bytes);
+  rest.document = chunk_.document;
+  rest.line = chunk_.line;
+  std::size_t line_from = 0;
+  for (const Chunk::End& end : chunk_.ends) {
+    if (!end.complete) continue;
+    ++rest.document;
+    rest.line = 1;
+    line_from = end.offset;
+  }
+  rest.line += std::count(chunk_.text.begin() + static_cast<std::ptrdiff_t>(line_from),
+                          chunk_.text.end(), '\n');
   searched_ = 0;
   take_(std::exchange(chunk_, std::move(rest)));
 }

@@ -20,6 +20,7 @@ struct Chunk {
   };
   std::string text;
   std::vector<End> ends;
+  std::int64_t document = 1, line = 1;  // where it begins: document of the source, line in that
 };
 
 // Collects documents into chunks. With `split_after` the document that reaches that many characters

@@ -127,10 +127,11 @@ DataEstimate estimate(const recipe::Recipe& recipe) {
   const recipe::Data& data = recipe.data;
   const recipe::Tokenizer& settings = recipe.tokenizer;
   const std::vector<Corpus> corpora = find_corpora(data);
-  std::set<std::uint32_t> alphabet;
+  std::set<std::uint32_t> alphabet, unused;
   std::vector<Sample> training, evaluation;
   for (std::size_t i = 0; i < corpora.size(); ++i) {
-    (i < data.train.size() ? training : evaluation).emplace_back(corpora[i], alphabet);
+    const bool trains = i < data.train.size();
+    (trains ? training : evaluation).emplace_back(corpora[i], trains ? alphabet : unused);
   }
   auto measure = find_measure(settings, training);
   const bool ends = data.append_eos && settings.type != "char" && (!measure || measure->eos());

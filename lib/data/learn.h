@@ -17,9 +17,9 @@ struct LearnFrom {
   SplitPoint split;
   ByteProgress progress;
 };
-// The alphabet of the sources as a tokenizer.
+// The alphabet of their training parts as a tokenizer.
 std::unique_ptr<text::Tokenizer> learn_char(const std::vector<LearnFrom>& sources);
-// Byte-level BPE trained on their text; words are counted with all cores.
+// Byte-level BPE trained on the same text; words are counted with all cores.
 std::unique_ptr<text::Tokenizer> learn_bpe(const std::vector<LearnFrom>& sources,
                                            std::int64_t vocab_size);
 

@@ -94,12 +94,8 @@ class Preparation {
   std::shared_ptr<const text::Tokenizer> learn(const recipe::Tokenizer& settings) {
     Stage stage(progress_, "training tokenizer", corpora_);
     std::vector<LearnFrom> sources;
-    for (std::size_t i = 0; i < corpora_.size(); ++i) {
-      // Characters of the eval text must be known too; merges are learned from training text.
-      if (settings.type == "char") sources.push_back({&corpora_[i], {}, stage.next(corpora_[i])});
-      if (settings.type == "bpe" && i < data_.train.size()) {
-        sources.push_back({&corpora_[i], splits_[i], stage.next(corpora_[i])});
-      }
+    for (std::size_t i = 0; i < data_.train.size(); ++i) {
+      sources.push_back({&corpora_[i], splits_[i], stage.next(corpora_[i])});
     }
     if (settings.type == "char") return learn_char(sources);
     return learn_bpe(sources, settings.vocab_size);

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/process.h"
+#include "base/text.h"
 #include "data/chunker.h"
 #include "data/ordered_pool.h"
 
@@ -33,6 +34,36 @@ Encoded encode_chunk(const Chunk& chunk, text::Encoder& encoder, std::optional<t
   return encoded;
 }
 
+// Throws Error(kUsage) with the place of the first character that the tokenizer refuses.
+[[noreturn]] void refuse(const Corpus& corpus, const Chunk& chunk, text::Encoder& encoder,
+                         const Error& error) {
+  std::int64_t document = chunk.document, line = chunk.line;
+  auto end = chunk.ends.begin();
+  std::vector<text::TokenId> ids;
+  const std::string_view text = chunk.text;
+  for (std::size_t at = 0, length = 0; at < text.size(); at += length) {
+    for (; end != chunk.ends.end() && end->offset == at; ++end) {
+      if (!end->complete) continue;
+      ++document;
+      line = 1;
+    }
+    length = decode_utf8(text, at).length;
+    try {
+      encoder.encode(text.substr(at, length), ids);
+    } catch (const Error&) {
+      throw usage_error("document {}, line {}: character U+{:04X} '{}' is not in the vocabulary",
+                        document, line, static_cast<std::uint32_t>(decode_utf8(text, at).value),
+                        printable(text.substr(at, length)))
+          .at(corpus.name)
+          .hint(
+              "a tokenizer of type char knows the characters of its training text; take the "
+              "character out, or train with type byte or bpe");
+    }
+    line += text[at] == '\n';
+  }
+  throw error;
+}
+
 void write_encoded(const Encoded& encoded, std::int64_t& train_left, TokenSink& sink) {
   const std::span<const text::TokenId> ids = encoded.ids;
   std::size_t begin = 0;
@@ -59,8 +90,8 @@ void tokenize(const Corpus& corpus, const text::Tokenizer& tokenizer, bool appen
         return [&corpus, eos, encoder = std::shared_ptr(tokenizer.make_encoder())](Chunk& chunk) {
           try {
             return encode_chunk(chunk, *encoder, eos);
-          } catch (Error& error) {
-            throw error.at(corpus.name);
+          } catch (const Error& error) {
+            refuse(corpus, chunk, *encoder, error);
           }
         };
       },

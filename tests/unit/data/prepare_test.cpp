@@ -32,7 +32,9 @@ std::vector<std::int32_t> all_targets(const BatchSource& batches, std::int64_t e
 
 TEST_CASE("a text file is split by characters and its tail evaluated in order") {
   Scratch scratch;
-  const std::string text = "0123456789abcdefghij0123456789ABCDE\xC3\xA9\nxyz";
+  const std::string text =
+      "zyx\n\xC3\xA9"
+      "EDCBA98765432100123456789ABCDE\xC3\xA9\nxyz";
   recipe::Recipe recipe = scratch.recipe({source(scratch.write("a.txt", text))});
   recipe.tokenizer.type = "char";
   recipe.data.eval_split = 0.5;
@@ -86,7 +88,10 @@ TEST_CASE("generated stories become batches of byte tokens") {
 
 TEST_CASE("the tail that is kept for evaluation is all the rest, and nothing learns from it") {
   Scratch scratch;
-  std::vector<std::string> documents;
+  // All characters are in the first document.
+  std::vector<std::string> documents(1);
+  for (char c = ' '; c <= '~'; ++c) documents[0] += c;
+  documents[0] += '\n';
   for (const std::string& story : documents_of(synth_source("stories", 40))) {
     documents.push_back(story);
   }
@@ -116,8 +121,7 @@ TEST_CASE("the tail that is kept for evaluation is all the rest, and nothing lea
   const auto& tokenizer = dataset->tokenizer();
   CHECK(dataset->train_counts()[0].tokens == head->train_counts()[0].tokens);
   CHECK(dataset->train_counts()[0].bytes == static_cast<std::int64_t>(cut));
-  // The characters of all text are known, merges come from the training part.
-  if (type != "char") CHECK(tokenizer.digest() == head->tokenizer().digest());
+  CHECK(tokenizer.digest() == head->tokenizer().digest());
   std::vector<std::int32_t> tail, seen = all_targets(*dataset->eval_batches());
   tokenizer.encode(std::string_view(whole).substr(cut), tail);
   CHECK(seen == std::vector(tail.begin() + 1, tail.end()));
@@ -174,9 +178,63 @@ TEST_CASE("text cut for the threads gives the tokens of the whole, and is split 
 TEST_CASE("text that the tokenizer cannot express is refused and its source named") {
   Scratch scratch;
   const auto tokenizer = text::make_char_tokenizer("\nabc");
-  const std::string path = scratch.write("a.txt", "abc\nabd\n");
-  CHECK(error_text([&] { open_eval_file(source(path), *tokenizer, {4}); }) ==
-        "usage: " + path + ": character U+0064 'd' at byte 6 is not in the tokenizer's vocabulary");
+  const auto refused = [&](const std::string& name, std::string_view text, const char* kind) {
+    recipe::Source data = source(scratch.write(name, text));
+    data.document = kind;
+    std::string message = error_text([&] { open_eval_file(data, *tokenizer, {4}); });
+    return message.substr(0, message.find(';'));
+  };
+  const std::string d = "character U+0064 'd' is not in the vocabulary";
+  const std::string a = "usage: " + scratch.path("a.txt") + ": ";
+  CHECK(refused("a.txt", "abc\nabd\nd", "file") == a + "document 1, line 2: " + d);
+  CHECK(refused("a.txt", "abc\n\nab\na\u00e9", "paragraph") ==
+        a + "document 2, line 2: character U+00E9 '\u00e9' is not in the vocabulary");
+  // Beyond the first chunk of a megabyte.
+  const std::string many(std::size_t{1} << 20, '\n');
+  CHECK(refused("a.txt", many + many + "d", "file") == a + "document 1, line 2097153: " + d);
+  std::string lines;
+  for (int i = 0; i < 100'000; ++i) lines += "aaaaaaaaaaaaaaa\n";
+  CHECK(refused("a.txt", lines + "d", "line") == a + "document 100001, line 1: " + d);
+}
+
+TEST_CASE("a learned tokenizer knows the training text alone") {
+  Scratch scratch;
+  std::string text = "aaaa bbbb aaaa bbbb";
+  recipe::Recipe recipe = scratch.recipe({source(scratch.write("a.txt", text))});
+  recipe.tokenizer.type = GENERATE(as<std::string>{}, "char", "bpe");
+  recipe.tokenizer.vocab_size = 400;
+  const std::string digest = prepare(recipe)->tokenizer().digest();
+  CAPTURE(recipe.tokenizer.type);
+  SECTION("not the eval source") {
+    recipe.data.eval = {source(scratch.write("b.txt", "ab baab"))};
+  }
+  SECTION("not the tail") {
+    recipe.data.train[0].path = scratch.write("b.txt", text + " abababababababab a");
+    recipe.data.eval_split = 0.5;
+  }
+  SECTION("not the last documents") {
+    recipe.data.train[0].path =
+        scratch.write("b.jsonl", Json().set("text", text).dump() + "\n{\"text\":\"abab abab\"}\n");
+    recipe.data.eval_split = 0.5;
+  }
+  CHECK(prepare(recipe)->tokenizer().digest() == digest);
+}
+
+TEST_CASE("evaluation text with a character that the training text lacks is refused, as a leak") {
+  Scratch scratch;
+  recipe::Recipe recipe = scratch.recipe({source(scratch.write("a.txt", "abababab"))});
+  recipe.tokenizer.type = "char";
+  std::string place;
+  SECTION("in an eval source") {
+    recipe.data.eval = {source(scratch.write("b.txt", "ab\nc"))};
+    place = scratch.path("b.txt") + ": document 1, line 1: character U+000A";
+  }
+  SECTION("in the tail") {
+    scratch.write("a.txt", "abababac");
+    recipe.data.eval_split = 0.5;
+    place = scratch.path("a.txt") + ": document 1, line 1: character U+0063 'c'";
+  }
+  CHECK_THAT(error_text([&] { prepare(recipe); }), ContainsSubstring(place));
 }
 
 }  // namespace llmops::data
