@@ -4,6 +4,7 @@
 """
 import contextlib
 import json
+import os
 import signal
 import sqlite3
 
@@ -97,16 +98,52 @@ class HoldersTest(program.ProgramTest):
                              ["finished", "finished", "running"])
         self.assertEqual(self.show("first")["status"], "stopped")
 
-    def test_data_that_changes_under_a_run_ends_it(self):
-        self.ending = 1
+    @staticmethod
+    def steps(process, count):
+        """Reads until the training has reported so many steps more."""
+        for line in process.stderr:
+            count -= json.loads(line).get("step", 0) >= 1
+            if count == 0:
+                return
+
+    def cache(self):
+        (cache,) = (self.folder / ".llmops/cache").glob("tokens-*.bin")
+        return cache
+
+    def test_a_cache_that_is_touched_replaced_or_deleted_under_a_run_stays_as_it_was(self):
         with self.running() as process:
-            (cache,) = (self.folder / ".llmops/cache").glob("tokens-*.bin")
-            with cache.open("ab") as file:
-                file.write(b"more")
-            self.assertEqual(process.wait(program.TIMEOUT_S), 1)
-        run = self.show()
-        self.assertEqual((run["status"], run["exit_code"]), ("failed", 1))
-        self.assertIn("changed during the run", run["reason"])
+            cache = self.cache()
+
+            def lengthen():
+                with cache.open("ab") as file:
+                    file.write(b"more")
+
+            def replace():
+                other = cache.with_name("other")
+                other.write_bytes(b"other")
+                other.replace(cache)
+
+            for act in cache.touch, lengthen, replace, cache.unlink:
+                act()
+                self.steps(process, 3)
+        self.assertEqual(self.show()["exit_code"], 143)
+
+    def test_a_cache_that_is_cut_or_overwritten_under_a_run_ends_it(self):
+        self.ending = 10
+
+        def overwrite(cache):
+            with cache.open("r+b") as file:
+                file.write(bytes(cache.stat().st_size))
+
+        for number, act in enumerate((lambda cache: os.truncate(cache, 0), overwrite)):
+            name = f"run{number}"
+            with self.running("--name", name, "--output-dir", name) as process:
+                act(self.cache())
+                self.assertEqual(process.wait(program.TIMEOUT_S), 10)
+            run = self.show(name)
+            self.assertEqual((run["status"], run["exit_code"]), ("failed", 10))
+            self.assertIn("the token cache was changed", run["reason"])
+            self.check(self.train("--output-dir", name + "b"), 0)  # builds it again
 
 
 class StoreTest(program.ProgramTest):
