@@ -27,9 +27,14 @@ std::unique_ptr<data::Dataset> prepare_data(const RecipeArguments& arguments,
   const recipe::LoadedRecipe loaded = recipe::load_recipe(arguments.recipe, arguments.overrides);
   loaded.require_sound();
   Progress progress(invocation.err, ProgressMode::kAuto, 1);
-  return data::prepare(loaded.recipe, [&progress](const data::PrepareProgress& p) {
+  auto dataset = data::prepare(loaded.recipe, [&progress](const data::PrepareProgress& p) {
     progress.phase(p.what, p.done, p.total);
   });
+  const std::int64_t tokens = dataset->tokenizer().vocab_size();
+  if (const auto warning = data::small_vocabulary(loaded.recipe.tokenizer, tokens)) {
+    progress.note("warning: " + *warning);
+  }
+  return dataset;
 }
 
 struct ShowOptions {

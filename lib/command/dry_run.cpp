@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "command/device.h"
 #include "command/model_argument.h"
+#include "command/tell.h"
 #include "command/train_resume.h"
 #include "engine/engine.h"
 
@@ -60,6 +61,9 @@ ExitCode dry_run(const TrainOptions& options, const Invocation& invocation) {
   recipe::Recipe& recipe = loaded.recipe;
   recipe.train.device = resolve_device(recipe.train.device);
   const data::DataEstimate data = data::estimate(recipe);
+  if (const auto warning = data::small_vocabulary(recipe.tokenizer, data.vocab_size)) {
+    tell(invocation.err, "llmops: warning: {}\n", *warning);
+  }
   if (recipe.model.path) recipe.model.path = model_folder(invocation, *recipe.model.path);
   const arch::TransformerConfig config = recipe::model_config(recipe, data.vocab_size);
   check_shapes(recipe, config, data.vocab_size);

@@ -230,6 +230,11 @@ ExitCode train(TrainOptions& options, const Invocation& invocation) {
     recorder->event("warning", "resumed", point.step, point.origin);
     recorder->artifact("input", "checkpoint", *point.checkpoint, "", 0);
   }
+  if (const auto warning = data::small_vocabulary(setup.recipe().tokenizer,
+                                                  setup.dataset->tokenizer().vocab_size())) {
+    progress.note("warning: " + *warning);
+    if (!point.run_id) recorder->event("warning", "small_vocabulary", 0, *warning);
+  }
   for (const std::string& change : point.changes) {
     progress.note(change);
     recorder->event("warning", "changed", point.step, change);

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -47,6 +48,11 @@ class Dataset {
 
 std::unique_ptr<Dataset> prepare(const recipe::Recipe& recipe,
                                  const std::function<void(const PrepareProgress&)>& progress = {});
+
+// Returns a warning when a bpe tokenizer is smaller than tokenizer.vocab_size because its training
+// text has no more pairs to merge; else nothing.
+std::optional<std::string> small_vocabulary(const recipe::Tokenizer& settings,
+                                            std::int64_t vocab_size);
 
 // The size of a recipe's data: exact when all of it is in the cache, else estimated from the first
 // 4 MiB of text of each source. Writes nothing.

@@ -49,6 +49,7 @@ class Sample final : public DocumentSink {
     whole_ = {counts_.bytes * share, counts_.characters * share, counts_.documents * share};
   }
 
+  bool is_whole() const { return counts_.bytes == static_cast<double>(beginning_.size()); }
   // Of the whole source, if it goes on as it begins.
   const Counts& whole() const { return whole_; }
   const std::string& beginning() const { return beginning_; }
@@ -83,11 +84,16 @@ class Sample final : public DocumentSink {
   std::string beginning_;
 };
 
-// A tokenizer to measure the samples with: the one that will be used or, for a small vocabulary,
-// one like it; nullptr where counting or a formula is better.
+bool are_whole(const std::vector<Sample>& samples) {
+  return std::ranges::all_of(samples, &Sample::is_whole);
+}
+
+// A tokenizer to measure the samples with: the one that will be used or, for a small vocabulary or
+// all of the text, one like it; nullptr where counting or a formula is better.
 std::unique_ptr<text::Tokenizer> find_measure(const recipe::Tokenizer& settings,
                                               const std::vector<Sample>& training) {
-  if (settings.type != "bpe" || settings.vocab_size > kMostLearned) {
+  const bool learns = settings.vocab_size <= kMostLearned || are_whole(training);
+  if (settings.type != "bpe" || !learns) {
     return fixed_tokenizer(settings);
   }
   std::vector<std::string_view> texts;
@@ -146,9 +152,10 @@ DataEstimate estimate(const recipe::Recipe& recipe) {
   for (const Sample& sample : evaluation) eval_tokens += tokens(sample);
 
   DataEstimate result;
-  result.vocab_size = settings.type == "char"  ? std::max<std::int64_t>(1, std::ssize(alphabet))
-                      : settings.type == "bpe" ? settings.vocab_size
-                                               : measure->vocab_size();
+  const bool guessed = settings.type == "bpe" && !are_whole(training);
+  result.vocab_size = settings.type == "char" ? std::max<std::int64_t>(1, std::ssize(alphabet))
+                      : guessed               ? settings.vocab_size
+                                              : measure->vocab_size();
   result.train_tokens = std::max<std::int64_t>(1, std::llround(train_tokens));
   result.eval_tokens = std::llround(eval_tokens);
   if (settings.type != "bpe") result.tokenizer = std::move(measure);

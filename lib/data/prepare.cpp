@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "base/error.h"
@@ -127,6 +129,15 @@ class Preparation {
 };
 
 }  // namespace
+
+std::optional<std::string> small_vocabulary(const recipe::Tokenizer& settings,
+                                            std::int64_t vocab_size) {
+  if (settings.type != "bpe" || vocab_size >= settings.vocab_size) return std::nullopt;
+  return fmt::format(
+      "the training text is too small for tokenizer.vocab_size {}: the tokenizer has {} tokens; "
+      "lower it or add text",
+      settings.vocab_size, vocab_size);
+}
 
 std::unique_ptr<Dataset> prepare(const recipe::Recipe& recipe,
                                  const std::function<void(const PrepareProgress&)>& progress) {
