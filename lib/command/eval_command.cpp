@@ -101,7 +101,7 @@ std::unique_ptr<record::RunRecorder> open_run(const Options& options, const Invo
   start.experiment = options.experiment;
   start.arguments = invocation.arguments;
   start.params = {{"model", absolute_path(folder)},
-                  {"data", absolute_path(options.data.path)},
+                  {"data", options.data.path == "-" ? "-" : absolute_path(options.data.path)},
                   {"max_seq_length", options.max_seq_length},
                   {"batch_size", options.batch_size}};
   start.digests = {{"data", dataset.digest()},
@@ -210,13 +210,13 @@ Action define(CLI::App& app, const Invocation& invocation) {
   auto options = std::make_shared<Options>();
   app.add_option("--model", options->model, kModelHelp)->required()->type_name("MODEL");
   app.add_option("--data", options->data.path,
-                 "Text to score: txt, jsonl or csv, also .gz and .zst")
+                 "Text to score, also .gz and .zst; - is the standard input")
       ->required()
       ->type_name("FILE");
-  app.add_option("--format", options->data.format, "auto goes by the file's name")
-      ->check(CLI::IsMember({"auto", "txt", "jsonl", "csv"}))
+  app.add_option("--format", options->data.format, "auto goes by the file's name; - is txt")
+      ->check(CLI::IsMember({"auto", "txt", "jsonl", "json", "csv", "tsv"}))
       ->capture_default_str();
-  app.add_option("--field", options->data.field, "Of jsonl and csv: the field with the text")
+  app.add_option("--field", options->data.field, "Of all but txt: the field with the text")
       ->capture_default_str();
   app.add_option("--document", options->data.document, "Of txt: what a document is; auto is file")
       ->check(CLI::IsMember({"auto", "file", "line", "paragraph"}))

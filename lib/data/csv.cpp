@@ -14,10 +14,12 @@ namespace {
 constexpr std::size_t kMaxFieldBytes = std::size_t{1} << 30;
 
 // Comma-separated values as RFC 4180 has them: quoted fields may hold commas, doubled quotes and
-// line breaks.
+// line breaks. With tabs between them the same, but that a quote within a field is text, as
+// programs that know no quotes write it.
 class CsvReader {
  public:
-  CsvReader(InputFile& file, const std::string& path) : lines_(file, path), path_(path) {}
+  CsvReader(InputFile& file, const std::string& path, char separator)
+      : lines_(file, path), path_(path), separator_(separator) {}
 
   // The fields of the next record; false at the end. Blank lines are skipped.
   bool next(std::vector<std::string>& fields) {
@@ -50,13 +52,13 @@ class CsvReader {
           fields.back() += line[++i];
         } else {
           quoted_ = false;
-          if (i + 1 < line.size() && line[i + 1] != ',') {
+          if (i + 1 < line.size() && line[i + 1] != separator_) {
             throw usage_error("text after a closing quote").at(path_, lines_.number());
           }
         }
-      } else if (c == ',') {
+      } else if (c == separator_) {
         fields.emplace_back();
-      } else if (c == '"') {
+      } else if (c == '"' && (separator_ == ',' || fields.back().empty())) {
         if (!fields.back().empty()) {
           throw usage_error("a quote within an unquoted field").at(path_, lines_.number());
         }
@@ -70,15 +72,16 @@ class CsvReader {
 
   LineReader lines_;
   std::string path_;
+  char separator_;
   bool quoted_ = false;
   int line_ = 0;
 };
 
 }  // namespace
 
-void read_csv(InputFile& file, const std::string& path, const std::string& field,
+void read_csv(InputFile& file, const std::string& path, char separator, const std::string& field,
               DocumentSink& sink) {
-  CsvReader csv(file, path);
+  CsvReader csv(file, path, separator);
   std::vector<std::string> header, row;
   if (!csv.next(header)) return;
   const auto found = std::find(header.begin(), header.end(), field);

@@ -43,8 +43,14 @@ class Watcher : public DocumentSink {
   std::int64_t documents_ = 0, bytes_ = 0;
 };
 
+// As messages name it.
+std::string shown(const std::string& path) {
+  return path == kStandardInput ? "standard input" : path;
+}
+
 // Throws Error(kFailed) unless the file is still the one that was found.
 void require_unchanged(const SourceFile& file) {
+  if (file.path == kStandardInput) return;
   if (path_exists(file.path) && file_stamp(file.path) == file.stamp) return;
   throw failed("the file changed while it was read").at(file.path).hint("run the command again");
 }
@@ -110,16 +116,23 @@ std::int64_t read_source_file(const SourceFile& file, const recipe::Source& sour
                               DocumentSink& sink,
                               const std::function<void(std::int64_t)>& consumed) {
   InputFile input(file.path);
+  const std::string name = shown(file.path);
   Watcher watcher(sink, [&](std::int64_t) { consumed(input.consumed()); });
   switch (file.format) {
     case Format::kText:
-      read_text(input, file.path, source.document, watcher);
+      read_text(input, name, source.document, watcher);
       break;
     case Format::kJsonLines:
-      read_json_lines(input, file.path, source.field, watcher);
+      read_json_lines(input, name, source.field, watcher);
       break;
     case Format::kCsv:
-      read_csv(input, file.path, source.field, watcher);
+      read_csv(input, name, ',', source.field, watcher);
+      break;
+    case Format::kTsv:
+      read_csv(input, name, '\t', source.field, watcher);
+      break;
+    case Format::kJson:
+      read_json_array(input, name, source.field, watcher);
       break;
   }
   return watcher.documents();
@@ -170,7 +183,7 @@ Corpus find_corpus(const recipe::Source& source, std::string key) {
     return corpus;
   }
   if (source.path.empty()) throw usage_error("{}: needs a path or a synth section", corpus.key);
-  corpus.name = source.path;
+  corpus.name = shown(source.path);
   corpus.files = find_files(source, corpus.key);
   require_meaning(corpus);
   for (const SourceFile& file : corpus.files) corpus.bytes += file.bytes;

@@ -30,7 +30,8 @@ struct Corpus {
   std::int64_t bytes = 0;         // on disk; estimated for generated text
 };
 
-// `key` names the source in errors; empty: the options of a command.
+// `key` names the source in errors; empty: the options of a command, whose path may be "-" for the
+// standard input.
 Corpus find_corpus(const recipe::Source& source, std::string key);
 
 // Reads all documents, in order. Throws Error(kUsage) with file and line for what cannot be used
@@ -45,7 +46,9 @@ void read_text(InputFile& file, const std::string& path, std::string_view docume
                DocumentSink& sink);
 void read_json_lines(InputFile& file, const std::string& path, const std::string& field,
                      DocumentSink& sink);
-void read_csv(InputFile& file, const std::string& path, const std::string& field,
+void read_json_array(InputFile& file, const std::string& path, const std::string& field,
+                     DocumentSink& sink);
+void read_csv(InputFile& file, const std::string& path, char separator, const std::string& field,
               DocumentSink& sink);
 
 }  // namespace llmops::data

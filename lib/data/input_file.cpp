@@ -1,6 +1,7 @@
 #include "data/input_file.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -13,12 +14,14 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/signal.h"
+#include "data/source_files.h"
 
 namespace llmops::data {
 
 namespace {
 
 constexpr std::size_t kBlockBytes = std::size_t{1} << 16;
+constexpr int kPollMs = 200;
 constexpr std::int64_t kMaxExpansion = 1000;
 constexpr std::int64_t kAlwaysAllowed = std::int64_t{64} << 20;
 
@@ -126,6 +129,7 @@ struct InputFile::State {
   }
   bool fill(std::string& block) {
     block.resize(kBlockBytes);
+    if (path == kStandardInput) wait_for_input();
     ssize_t count = 0;
     do {
       count = ::read(fd, block.data(), block.size());
@@ -135,10 +139,20 @@ struct InputFile::State {
     consumed += count;
     return count > 0;
   }
+  // The writer of a pipe may take its time; a stop request must not wait for it.
+  void wait_for_input() const {
+    pollfd input{fd, POLLIN, 0};
+    while (::poll(&input, 1, kPollMs) <= 0) throw_if_stop_requested("reading the data");
+  }
 };
 
 InputFile::InputFile(const std::string& path) : state_(std::make_unique<State>()) {
   state_->path = path;
+  if (path == kStandardInput) {
+    state_->fd = ::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    if (state_->fd < 0) throw usage_error("the standard input is closed");
+    return;
+  }
   // O_NONBLOCK: a FIFO must not wait for its writer.
   state_->fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (state_->fd < 0) throw system_error("cannot read", path, errno, ExitCode::kUsage);

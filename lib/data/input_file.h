@@ -11,8 +11,9 @@ enum class Compression { kNone, kGzip, kZstd };
 // By the end of the name: ".gz", ".zst".
 Compression compression_of(std::string_view path);
 
-// Reads a regular file block by block, decompressed. Throws Error(kUsage) for a file that cannot be
-// read, is damaged, ends early, or expands to more than a thousand times its size.
+// Reads a regular file, or the standard input for "-", block by block, decompressed. Throws
+// Error(kUsage) for a file that cannot be read, is damaged, ends early, or expands to more than a
+// thousand times its size.
 class InputFile {
  public:
   explicit InputFile(const std::string& path);

@@ -1,35 +1,54 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/text.h"
-#include "data/documents.h"
-#include "data/line_reader.h"
+#include "data/json_record.h"
 
 namespace llmops::data {
+
+namespace {
+
+// A member whose name has dots comes before members within members.
+const Json* find_field(const Json& row, std::string_view field) {
+  const Json* found = row.find(field);
+  for (std::size_t dot = field.find('.'); found == nullptr && dot != std::string_view::npos;
+       dot = field.find('.', dot + 1)) {
+    const Json* outer = row.find(field.substr(0, dot));
+    if (outer != nullptr) found = find_field(*outer, field.substr(dot + 1));
+  }
+  return found;
+}
+
+}  // namespace
+
+void read_json_record(std::string_view record, const std::string& path, const TextPlace& start,
+                      const std::string& field, DocumentSink& sink) {
+  const int line = place_number(start.line);
+  Json row;
+  try {
+    row = parse_json(record, fmt::format("{}:{}", path, line));
+  } catch (const Error& error) {
+    throw usage_error("{}", error.what());
+  }
+  const Json* text = find_field(row, field);
+  if (!row.is_object()) throw usage_error("not a JSON object").at(path, line);
+  if (text == nullptr) {
+    throw usage_error("no field \"{}\"", printable(field))
+        .at(path, line)
+        .hint("set the source's `field`");
+  }
+  if (!text->is_string()) {
+    throw usage_error("field \"{}\" is not a string", printable(field)).at(path, line);
+  }
+  if (text->as_string().empty()) return;
+  sink.text(text->as_string());
+  sink.end_document();
+}
 
 void read_json_lines(InputFile& file, const std::string& path, const std::string& field,
                      DocumentSink& sink) {
   LineReader lines(file, path);
   for (std::string_view line; lines.next(line);) {
-    if (trim(line).empty()) continue;
-    Json row;
-    try {
-      row = parse_json(line, fmt::format("{}:{}", path, lines.number()));
-    } catch (const Error& error) {
-      throw usage_error("{}", error.what());
-    }
-    const Json* text = row.find(field);
-    if (!row.is_object()) throw usage_error("not a JSON object").at(path, lines.number());
-    if (text == nullptr) {
-      throw usage_error("no field \"{}\"", printable(field))
-          .at(path, lines.number())
-          .hint("set the source's `field`");
-    }
-    if (!text->is_string()) {
-      throw usage_error("field \"{}\" is not a string", printable(field)).at(path, lines.number());
-    }
-    if (text->as_string().empty()) continue;
-    sink.text(text->as_string());
-    sink.end_document();
+    if (!trim(line).empty()) read_json_record(line, path, {lines.number(), 1}, field, sink);
   }
 }
 

@@ -10,13 +10,11 @@ namespace llmops::data {
 namespace {
 constexpr std::size_t kMaxLineBytes = std::size_t{1} << 30;
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+}  // namespace
 
-// Lines and columns beyond are shown as the last.
 int place_number(std::int64_t number) {
   return static_cast<int>(std::min<std::int64_t>(number, 2'000'000'000));
 }
-
-}  // namespace
 
 void TextPlace::pass(std::string_view text) {
   line += std::count(text.begin(), text.end(), '\n');

@@ -33,6 +33,9 @@ struct TextPlace {
   void pass(std::string_view text);  // moves on behind it
 };
 
+// A line or column as messages show it; the last for those beyond.
+int place_number(std::int64_t number);
+
 // Throws Error(kUsage) at file, line and column when the text is not UTF-8; `start` is its place.
 void check_utf8(std::string_view text, const std::string& path, TextPlace start);
 

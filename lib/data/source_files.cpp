@@ -16,20 +16,33 @@ namespace {
 
 constexpr int kMaxDepth = 32;  // of folders; a link may lead back up
 
-std::optional<Format> format_by_name(std::string_view path) {
-  if (compression_of(path) == Compression::kGzip) path.remove_suffix(3);
-  if (compression_of(path) == Compression::kZstd) path.remove_suffix(4);
-  if (path.ends_with(".txt")) return Format::kText;
-  if (path.ends_with(".jsonl")) return Format::kJsonLines;
-  if (path.ends_with(".csv")) return Format::kCsv;
+constexpr std::pair<std::string_view, Format> kFormats[] = {
+    {"txt", Format::kText}, {"jsonl", Format::kJsonLines}, {"json", Format::kJson},
+    {"csv", Format::kCsv},  {"tsv", Format::kTsv},
+};
+// Endings of files that are text: notes, pages and programs.
+constexpr std::string_view kTextEndings[] = {
+    "md",  "markdown", "rst", "tex", "org", "html", "htm", "css", "c",   "h",    "cc",    "cpp",
+    "cxx", "hpp",      "cu",  "cuh", "py",  "pyi",  "rs",  "go",  "js",  "mjs",  "ts",    "jsx",
+    "tsx", "java",     "kt",  "cs",  "php", "rb",   "pl",  "lua", "sh",  "bash", "swift", "scala",
+    "hs",  "ml",       "mli", "clj", "ex",  "exs",  "erl", "jl",  "r",   "R",    "m",     "f90",
+    "el",  "lisp",     "scm", "zig", "v",   "sql",  "asm", "s",   "vim", "cmake"};
+
+std::optional<Format> format_by_setting(std::string_view format) {
+  for (const auto& [name, value] : kFormats) {
+    if (name == format) return value;
+  }
   return std::nullopt;
 }
 
-std::optional<Format> format_by_setting(std::string_view format) {
-  if (format == "txt") return Format::kText;
-  if (format == "jsonl") return Format::kJsonLines;
-  if (format == "csv") return Format::kCsv;
-  return std::nullopt;
+std::optional<Format> format_by_name(std::string_view path) {
+  if (compression_of(path) == Compression::kGzip) path.remove_suffix(3);
+  if (compression_of(path) == Compression::kZstd) path.remove_suffix(4);
+  const std::size_t dot = path.rfind('.');
+  if (dot == std::string_view::npos) return std::nullopt;
+  const std::string_view ending = path.substr(dot + 1);
+  if (std::ranges::find(kTextEndings, ending) != std::end(kTextEndings)) return Format::kText;
+  return format_by_setting(ending);
 }
 
 void list_folder(const std::string& folder, int depth, std::vector<std::string>& paths) {
@@ -61,12 +74,15 @@ std::vector<std::string> match(const std::string& pattern) {
 
 std::vector<SourceFile> find_files(const recipe::Source& source, std::string_view key) {
   const bool typed = key.empty();  // on the command line
+  if (typed && source.path == kStandardInput) {
+    return {{source.path, format_by_setting(source.format).value_or(Format::kText), 0, ""}};
+  }
   const std::string path_key = typed ? "--data" : fmt::format("{}.path", key);
   std::vector<std::string> paths;
   if (is_directory(source.path)) {
     list_folder(source.path, 0, paths);
     if (paths.empty()) {
-      throw usage_error("{}: no .txt, .jsonl or .csv file in {}", path_key, source.path);
+      throw usage_error("{}: no file with a known ending in {}", path_key, source.path);
     }
   } else if (path_exists(source.path)) {
     paths.push_back(source.path);
@@ -83,8 +99,8 @@ std::vector<SourceFile> find_files(const recipe::Source& source, std::string_vie
     if (!format) {
       throw usage_error("the name does not tell the format")
           .at(path)
-          .hint(typed ? "say --format txt, jsonl or csv"
-                      : fmt::format("set {}.format to txt, jsonl or csv", key));
+          .hint(typed ? "say --format txt, jsonl, json, csv or tsv"
+                      : fmt::format("set {}.format to txt, jsonl, json, csv or tsv", key));
     }
     struct stat status {};
     if (::stat(path.c_str(), &status) != 0) {

@@ -9,13 +9,15 @@
 
 namespace llmops::data {
 
-enum class Format { kText, kJsonLines, kCsv };
+enum class Format { kText, kJsonLines, kCsv, kTsv, kJson };
+
+inline constexpr std::string_view kStandardInput = "-";  // as a path
 
 struct SourceFile {
   std::string path;
   Format format = Format::kText;
   std::int64_t bytes = 0;  // on disk
-  std::string stamp;       // what it was when it was found
+  std::string stamp;       // as file_stamp() gave it when the file was found
 };
 
 // The files of a source: a file itself; of a folder all with a known ending, recursively; of a

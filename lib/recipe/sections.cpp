@@ -75,11 +75,11 @@ void Synth::fields(config::Visitor& v) {
 }
 
 void Source::fields(config::Visitor& v) {
-  v.field("path", path, "File, folder or glob: txt, jsonl, csv, also .gz and .zst.",
-          config::path().operational());
+  v.field("path", path, "File, folder or glob; also .gz and .zst.", config::path().operational());
   v.field("format", format, "Format of the files; auto goes by the name.",
-          one_of({"auto", "txt", "jsonl", "csv"}));
-  v.field("field", field, "Of jsonl and csv: the field that holds the text.");
+          one_of({"auto", "txt", "jsonl", "json", "csv", "tsv"}));
+  v.field("field", field,
+          "Of all but txt: the field that holds the text; in JSON, a.b is field b of field a.");
   v.field("document", document, "Of txt: what one document is; auto = file.",
           one_of({"auto", "file", "line", "paragraph"}));
   v.field("weight", weight, "Epochs of this source per epoch of the whole.", above(0));

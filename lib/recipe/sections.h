@@ -55,9 +55,9 @@ struct Synth {
 };
 
 struct Source {
-  std::string path;               // file, folder or glob; txt, jsonl, csv, also .gz and .zst
-  std::string format = "auto";    // auto | txt | jsonl | csv
-  std::string field = "text";     // jsonl and csv: where the text stands
+  std::string path;  // file, folder or glob; the ending says the format, also .gz and .zst
+  std::string format = "auto";    // auto | txt | jsonl | json | csv | tsv
+  std::string field = "text";     // all but txt: where the text is; a.b is within a
   std::string document = "auto";  // txt: file | line | paragraph (blank lines) | auto = file
   double weight = 1.0;            // epochs of this source per epoch of the whole
   std::optional<Synth> synth;     // instead of path

@@ -50,7 +50,10 @@ class Checker {
               "format, field and document have a meaning for files, not for synth");
       require(source.format != "txt" || source.field == "text", key + ".field",
               "has a meaning for jsonl and csv only, format is txt");
-      const bool structured = source.format == "jsonl" || source.format == "csv";
+      require(source.path != "-" && !source.path.ends_with("/-"), key + ".path",
+              "the standard input can be read only once; text to train on is read for its digest, "
+              "for its tokens and again to resume: write it to a file");
+      const bool structured = source.format != "auto" && source.format != "txt";
       require(!structured || source.document == "auto", key + ".document",
               "has a meaning for txt only, format is {}", source.format);
     }

@@ -28,7 +28,11 @@ void read(std::uint8_t format, const std::string& path) {
     case 'j':
       return read_json_lines(file, path, "text", sink);
     case 'c':
-      return read_csv(file, path, "text", sink);
+      return read_csv(file, path, ',', "text", sink);
+    case 't':
+      return read_csv(file, path, '\t', "text", sink);
+    case 'a':
+      return read_json_array(file, path, "m.text", sink);
     case 'l':
       return read_text(file, path, "line", sink);
     case 'p':

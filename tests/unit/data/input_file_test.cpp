@@ -120,7 +120,7 @@ TEST_CASE("a source is a file, a folder or a glob") {
   scratch.write("in/deep/c.csv.zst", zstd("text\nc\n"));
   scratch.write("in/deep/d.jsonl", line);
   scratch.write("in/.hidden.txt", "no");
-  scratch.write("in/notes.md", "no");
+  scratch.write("in/notes.bin", "no");
   using Documents = std::vector<std::string>;
   CHECK(documents_of(source(scratch.path("in"))) == Documents{"a", "b", "c", "d"});
   CHECK(documents_of(source(scratch.path("in/*.txt*"))) == Documents{"a", "b"});
@@ -128,11 +128,11 @@ TEST_CASE("a source is a file, a folder or a glob") {
   CHECK(documents_of(source(scratch.path("in/deep/d.jsonl"))) == Documents{"d"});
   // A file whose name looks like a pattern is that file.
   CHECK(documents_of(source(scratch.write("in/[b].txt", "itself"))) == Documents{"itself"});
-  recipe::Source markdown = source(scratch.path("in/notes.md"));
-  CHECK_THAT(error_text([&] { documents_of(markdown); }),
-             ContainsSubstring("set data.train.0.format to txt, jsonl or csv"));
-  markdown.format = "txt";
-  CHECK(documents_of(markdown) == Documents{"no"});
+  recipe::Source unknown = source(scratch.path("in/notes.bin"));
+  CHECK_THAT(error_text([&] { documents_of(unknown); }),
+             ContainsSubstring("set data.train.0.format to txt, jsonl, json"));
+  unknown.format = "txt";
+  CHECK(documents_of(unknown) == Documents{"no"});
 }
 
 TEST_CASE("what is no file of text is refused without waiting") {
@@ -145,7 +145,7 @@ TEST_CASE("what is no file of text is refused without waiting") {
   CHECK(complaint(missing) == "usage: data.train.0.path: no such file: " + missing);
   CHECK_THAT(complaint(scratch.path("no*.txt")), ContainsSubstring("no such file"));
   make_directories(scratch.path("empty"));
-  CHECK_THAT(complaint(scratch.path("empty")), ContainsSubstring("no .txt, .jsonl or .csv file"));
+  CHECK_THAT(complaint(scratch.path("empty")), ContainsSubstring("no file with a known ending"));
   const std::string fifo = scratch.path("fifo.txt");
   REQUIRE(::mkfifo(fifo.c_str(), 0600) == 0);
   CHECK(complaint(fifo) == "usage: " + fifo + ": not a regular file");
