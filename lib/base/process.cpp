@@ -71,6 +71,12 @@ std::string host_name() {
   return name;
 }
 
+std::string pid_namespace() {
+  char name[64];
+  const ssize_t size = ::readlink("/proc/self/ns/pid", name, sizeof(name));
+  return size > 0 ? std::string(name, static_cast<std::size_t>(size)) : "";
+}
+
 // Starts the program in its own process group with `output` as its standard output.
 std::optional<pid_t> spawn(const std::vector<std::string>& arguments, int output) {
   std::vector<char*> argv;
@@ -131,12 +137,14 @@ int await(pid_t pid, double deadline) {
 
 ProcessIdentity this_process() {
   const std::optional<ProcessStat> stat = parse_stat(read_proc("self", "stat"));
-  return {host_name(), boot_id(), ::getpid(), stat ? stat->start_ticks : 0};
+  return {host_name(), boot_id(), ::getpid(), stat ? stat->start_ticks : 0,
+          pid_namespace()};
 }
 
 std::optional<bool> is_alive(const ProcessIdentity& process) {
   if (process.host != host_name()) return std::nullopt;
   if (process.boot_id != boot_id()) return false;
+  if (process.pid_namespace != pid_namespace()) return std::nullopt;
   const std::string pid = fmt::format("{}", process.pid), text = read_proc(pid, "stat");
   const std::optional<ProcessStat> stat = parse_stat(text);
   return stat && stat->start_ticks == process.start_ticks &&

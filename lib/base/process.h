@@ -13,9 +13,11 @@ namespace llmops {
 struct ProcessIdentity {
   std::string host, boot_id;
   std::int64_t pid = 0, start_ticks = 0;
+  std::string pid_namespace;  // where pid counts: "pid:[4026531836]"; empty: not known
 };
 ProcessIdentity this_process();
-// True, false, or unknown (another host). A process that is ending is not alive.
+// True, false, or unknown (another host or PID namespace: its processes cannot be seen). A process
+// that is ending is not alive.
 std::optional<bool> is_alive(const ProcessIdentity& process);
 // Whether a process has ended, is ending, or was killed and ends once a system call returns, by
 // the texts of its /proc/PID/stat and /proc/PID/status. It may still hold memory, files and locks.

@@ -17,14 +17,16 @@ constexpr std::string_view kSelectRun =
     "run.created_ms, ended_ms, heartbeat_ms, elapsed_ms, attempts, output_dir, identity, "
     "recorded_step FROM run JOIN experiment ON experiment.id = experiment_id ";
 
-// Known exactly on this host; assumed of another host's after five minutes without a sign of life.
+// Known exactly where its processes can be seen; assumed elsewhere, of another host's or
+// container's, after five minutes without a sign of life.
 bool has_ended(Store& store, const Run& run) {
   constexpr std::int64_t kSilenceMs = 5 * 60 * 1000;
   Statement row = store.database().prepare(
-      "SELECT host, boot_id, pid, start_ticks FROM attempt WHERE run_id = ? AND number = ?");
+      "SELECT host, boot_id, pid, start_ticks, pid_namespace FROM attempt WHERE run_id = ? AND "
+      "number = ?");
   if (!row.bind(run.row, run.attempts).step()) return true;
   const std::optional<bool> alive =
-      is_alive({row.text(0), row.text(1), row.integer(2), row.integer(3)});
+      is_alive({row.text(0), row.text(1), row.integer(2), row.integer(3), row.text(4)});
   return alive ? !*alive : wall_clock_ms() - run.heartbeat_ms > kSilenceMs;
 }
 
@@ -92,7 +94,7 @@ Attempt attempt_of(const Statement& row) {
   a.ended_ms = row.optional_integer(4);
   a.exit_code = row.optional_integer(5);
   a.reason = row.text(6);
-  a.process = {row.text(7), row.text(8), row.integer(9), row.integer(10)};
+  a.process = {row.text(7), row.text(8), row.integer(9), row.integer(10), row.text(23)};
   a.user = row.text(11);
   a.working_directory = row.text(12);
   a.arguments = parse_stored(row.text(13), "attempt.arguments");
@@ -111,8 +113,8 @@ Attempt attempt_of(const Statement& row) {
 constexpr std::string_view kSelectAttempt =
     "SELECT number, from_step, base_ms, started_ms, ended_ms, exit_code, reason, host, boot_id, "
     "pid, start_ticks, user, working_directory, arguments, recipe_path, recipe_given, "
-    "recipe_resolved, git_commit, git_branch, git_dirty, git_diff, hardware, versions "
-    "FROM attempt WHERE run_id = ? ";
+    "recipe_resolved, git_commit, git_branch, git_dirty, git_diff, hardware, versions, "
+    "pid_namespace FROM attempt WHERE run_id = ? ";
 
 std::string sql(std::string_view head, std::string_view tail) {
   return std::string(head) += tail;

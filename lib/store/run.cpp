@@ -80,13 +80,14 @@ void insert_attempt(Store& store, std::int64_t run, const Attempt& a) {
       .prepare(
           "INSERT INTO attempt(run_id, number, from_step, base_ms, started_ms, host, boot_id, pid, "
           "start_ticks, user, working_directory, arguments, recipe_path, recipe_given, "
-          "recipe_resolved, git_commit, git_branch, git_dirty, git_diff, hardware, versions) "
-          "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+          "recipe_resolved, git_commit, git_branch, git_dirty, git_diff, hardware, versions, "
+          "pid_namespace) "
+          "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
       .bind(run, a.number, a.from_step, a.base_ms, a.started_ms, a.process.host, a.process.boot_id,
             a.process.pid, a.process.start_ticks, a.user, a.working_directory, a.arguments.dump(),
             a.recipe_path, digest_or_null(a.recipe_given), digest_or_null(a.recipe_resolved),
             a.git_commit, a.git_branch, a.git_dirty, digest_or_null(a.git_diff), a.hardware.dump(),
-            a.versions.dump())
+            a.versions.dump(), a.process.pid_namespace)
       .run();
 }
 
@@ -170,11 +171,12 @@ void continue_as_attempt(Store& store, std::int64_t run, std::int64_t number,
       .prepare(
           "INSERT INTO attempt(run_id, number, from_step, base_ms, started_ms, host, boot_id, pid, "
           "start_ticks, user, working_directory, arguments, recipe_path, recipe_given, "
-          "recipe_resolved, git_commit, git_branch, git_dirty, git_diff, hardware, versions) "
+          "recipe_resolved, git_commit, git_branch, git_dirty, git_diff, hardware, versions, "
+          "pid_namespace) "
           "SELECT run_id, ?1, ?2, (SELECT elapsed_ms FROM run WHERE id = run_id), ?3, host, "
           "boot_id, pid, start_ticks, user, working_directory, arguments, recipe_path, "
           "recipe_given, recipe_resolved, git_commit, "
-          "git_branch, git_dirty, git_diff, hardware, versions FROM attempt "
+          "git_branch, git_dirty, git_diff, hardware, versions, pid_namespace FROM attempt "
           "WHERE run_id = ?4 AND number = ?1 - 1")
       .bind(number, from_step, wall_clock_ms(), run)
       .run();

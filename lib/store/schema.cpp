@@ -69,6 +69,7 @@ CREATE TABLE attempt(
   git_commit TEXT, git_branch TEXT, git_dirty INTEGER,
   git_diff TEXT REFERENCES blob,
   hardware TEXT, versions TEXT,          -- JSON
+  pid_namespace TEXT,                    -- in which pid counts
   UNIQUE(run_id, number));
 
 CREATE TABLE key(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);

@@ -5,8 +5,10 @@
 import contextlib
 import json
 import os
+import pathlib
 import signal
 import sqlite3
+import subprocess
 
 import program
 
@@ -89,6 +91,22 @@ class HoldersTest(program.ProgramTest):
                 if replaced:
                     self.assertEqual([(r["name"], r["status"]) for r in self.runs()],
                                      [("second", "finished")])
+
+    def test_a_run_in_another_pid_namespace_is_running(self):
+        inside = ("unshare", "--pid", "--fork", "--kill-child", "--mount-proc")
+        if subprocess.run([*inside, "true"], check=False, capture_output=True).returncode != 0:
+            self.skipTest("no PID namespace can be made here")
+        process = self.start("train", "recipe.yaml", *LONG, "--progress", "json", "--name", "first",
+                             prefix=inside)
+        for line in process.stderr:
+            if json.loads(line).get("step", 0) >= 1:
+                break
+        # Process 1 in there, and another process out here.
+        self.assertEqual([r["status"] for r in self.runs()], ["running"])
+        self.check(self.train(), 9, "in use by run first (process 1 ")
+        (child,) = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        os.kill(int(child), signal.SIGTERM)
+        self.check(self.finish(process), 143)
 
     def test_two_processes_share_a_store(self):
         with self.running("--name", "first"):

@@ -23,6 +23,10 @@ TEST_CASE("this process is alive; one with another start time or boot is not") {
   other.boot_id = "another";
   CHECK(is_alive(other) == false);
   other = me;
+  other.pid_namespace = "pid:[1]";
+  other.pid += 1;  // of a process that is none of ours
+  CHECK(is_alive(other) == std::nullopt);
+  other = me;
   other.host += "-elsewhere";
   CHECK(is_alive(other) == std::nullopt);
 }
