@@ -2,7 +2,9 @@
 
 #include <sqlite3.h>
 
+#include <cerrno>
 #include <cmath>
+#include <cstring>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -11,7 +13,21 @@ namespace llmops::store {
 
 namespace {
 
-ExitCode class_of(int result) {
+// SQLite says only that it cannot open a file; the system knows why.
+ExitCode class_of_open(int error) {
+  switch (error) {
+    case ENOENT:
+    case ENOTDIR:
+      return ExitCode::kNotFound;
+    case EISDIR:
+    case ELOOP:
+      return ExitCode::kDamaged;
+    default:
+      return ExitCode::kStorage;
+  }
+}
+
+ExitCode class_of(int result, int system_error) {
   switch (result & 0xff) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
@@ -19,6 +35,8 @@ ExitCode class_of(int result) {
     case SQLITE_FULL:
     case SQLITE_IOERR:
     case SQLITE_READONLY:
+    case SQLITE_PERM:
+    case SQLITE_AUTH:
       return ExitCode::kStorage;
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
@@ -28,9 +46,7 @@ ExitCode class_of(int result) {
     case SQLITE_ERROR:  // a table or column that should be there is not
       return ExitCode::kDamaged;
     case SQLITE_CANTOPEN:
-    case SQLITE_PERM:
-    case SQLITE_AUTH:
-      return ExitCode::kNotFound;
+      return class_of_open(system_error);
     case SQLITE_NOMEM:
       return ExitCode::kOutOfMemory;
     default:
@@ -40,8 +56,9 @@ ExitCode class_of(int result) {
 
 [[noreturn]] void fail(sqlite3* database, int result) {
   const char* path = sqlite3_db_filename(database, "main");
-  Error error(class_of(result), sqlite3_errmsg(database));
-  switch (class_of(result)) {
+  const ExitCode code = class_of(result, sqlite3_system_errno(database));
+  Error error(code, sqlite3_errmsg(database));
+  switch (code) {
     case ExitCode::kBusy:
       error.hint("another process holds the store; try again");
       break;
@@ -169,7 +186,11 @@ Database::Database(const std::string& path, Mode mode, int busy_timeout_ms)
   database_.reset(handle);
   if (handle == nullptr) throw Error(ExitCode::kOutOfMemory, "no memory to open the store");
   if (result != SQLITE_OK) {
-    throw Error(class_of(result), fmt::format("cannot open {}: {}", path, sqlite3_errmsg(handle)));
+    // A link is refused before the system is asked.
+    const int error = result == SQLITE_CANTOPEN_SYMLINK ? ELOOP : sqlite3_system_errno(handle);
+    throw Error(class_of(result, error),
+                fmt::format("cannot open {}: {}", path,
+                            error != 0 ? std::strerror(error) : sqlite3_errmsg(handle)));
   }
   sqlite3_busy_timeout(handle, busy_timeout_ms);
   // The file may come from anywhere: nothing in its schema runs, and no value is huge.
@@ -223,7 +244,7 @@ Database::Merge Database::merge_log(int wait_ms) {
   const int result = sqlite3_wal_checkpoint_v2(database_.get(), "main", SQLITE_CHECKPOINT_TRUNCATE,
                                                nullptr, nullptr);
   sqlite3_busy_timeout(database_.get(), busy_timeout_ms_);
-  if (class_of(result) == ExitCode::kBusy) return Merge::kBusy;
+  if (class_of(result, 0) == ExitCode::kBusy) return Merge::kBusy;
   check(database_.get(), result);
   return Merge::kDone;
 }

@@ -47,7 +47,11 @@ bool is_network_file_system(const std::string& folder) {
 std::string real_path(const std::string& folder) {
   const std::unique_ptr<char, decltype(&std::free)> real(::realpath(folder.c_str(), nullptr),
                                                          &std::free);
-  if (!real) throw system_error("cannot open store", folder, errno, ExitCode::kNotFound);
+  if (!real) {
+    const bool missing = errno == ENOENT || errno == ENOTDIR;
+    throw system_error("cannot open store", folder, errno,
+                       missing ? ExitCode::kNotFound : ExitCode::kStorage);
+  }
   return real.get();
 }
 

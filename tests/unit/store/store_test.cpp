@@ -1,6 +1,7 @@
 #include "store/store.h"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -149,6 +150,58 @@ bool as_nobody(Body body) {
   int status = 0;
   ::waitpid(pid, &status, 0);
   return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+ExitCode code_of_opening(const std::string& path) {
+  const auto error = error_of([&] { Database(path, Database::Mode::kRead, 0); });
+  return error ? error->code() : ExitCode::kOk;
+}
+
+TEST_CASE("a file that cannot be opened ends with the status of the cause") {
+  TemporaryDirectory folder;
+  ::chmod(folder.path().c_str(), 0755);
+  const std::string path = folder.file("store.db");
+  CHECK(code_of_opening(path) == ExitCode::kNotFound);
+  CHECK(code_of_opening(path + "/below") == ExitCode::kNotFound);
+  { Store store = Store::open_to_write(folder.path()); }
+  CHECK(code_of_opening(path) == ExitCode::kOk);
+  CHECK(code_of_opening(path + "/below") == ExitCode::kNotFound);
+  make_directories(folder.file("folder"));
+  CHECK(code_of_opening(folder.file("folder")) == ExitCode::kDamaged);
+  REQUIRE(::symlink("store.db", folder.file("link").c_str()) == 0);
+  CHECK(code_of_opening(folder.file("link")) == ExitCode::kDamaged);
+  ::chmod(path.c_str(), 0);
+  CHECK(as_nobody([&] { return code_of_opening(path) == ExitCode::kStorage; }));
+  CHECK(as_nobody([&] { return code_of_reading(folder.path()) == ExitCode::kStorage; }));
+  ::chmod(path.c_str(), 0600);
+  ::chmod(folder.path().c_str(), 0);
+  CHECK(as_nobody([&] { return code_of_reading(folder.path()) == ExitCode::kStorage; }));
+  ::chmod(folder.path().c_str(), 0755);
+}
+
+TEST_CASE("without a file descriptor left a store is a storage failure") {
+  TemporaryDirectory folder;
+  ::chmod(folder.path().c_str(), 0777);
+  { Store store = Store::open_to_write(folder.path()); }
+  ::chmod(folder.file("store.db").c_str(), 0666);
+  CHECK(as_nobody([&] {
+    const rlimit none{0, 0};
+    ::setrlimit(RLIMIT_NOFILE, &none);
+    return code_of_opening(folder.file("store.db")) == ExitCode::kStorage;
+  }));
+}
+
+TEST_CASE("a store of the first format is refused") {
+  TemporaryDirectory folder;
+  Store store = Store::open_to_write(folder.path());
+  store.database().execute("PRAGMA application_id=0x6c6c6d6f");
+  for (const auto& open : {Store::open_to_read, Store::open_to_write}) {
+    CHECK(
+        error_text([&] { open(folder.path()); }) ==
+        "damaged: " + folder.file("store.db") +
+            ": the store has the format of an early llmops, which is no longer read; move it away, "
+            "or choose another with --store");
+  }
 }
 
 TEST_CASE("a read-only store is read, and refused for writing") {
