@@ -7,7 +7,7 @@
 #   nlohmann     3.11   MIT          JSON parsing, behind base/json      package
 #   utf8proc     2.8    MIT          Unicode classes and normal forms    package
 #   OpenSSL      3      Apache-2.0   SHA-256                             package
-#   zlib, zstd   1.2 1.5 zlib BSD-3  compressed data                     package
+#   zlib, zstd   1.2 1.5 zlib BSD-3  compressed data, CRC-32             package
 #   Catch2       2 or 3 BSL-1.0      tests                               package
 find_package(Threads REQUIRED)
 find_package(PkgConfig REQUIRED)

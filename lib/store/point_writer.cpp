@@ -47,16 +47,15 @@ void PointWriter::write(Store& store) {
   for (const Rewind& rewind : rewinds_) {
     continue_as_attempt(store, run_, rewind.attempt, rewind.from_step);
   }
-  Statement insert =
-      store.database().prepare("INSERT INTO chunk(series_id, attempt, n, data) VALUES(?, ?, ?, ?)");
+  Statement insert = store.database().prepare(kInsertChunk);
   Statement update = store.database().prepare(kUpdateSummary);
   for (const std::size_t index : waiting_) {
     Entry& entry = entries_[index];
     if (!entry.is_stored) insert_series(store, run_, entry.series);
     for (const auto& [attempt, chunk] : entry.chunks) {
-      insert.bind(entry.series.id, attempt, chunk.size(), Blob{chunk.bytes()}).run();
+      insert_chunk(insert, entry.series.id, attempt, chunk);
     }
-    update_summary(update, entry.series);
+    update_summary(update, run_, entry.series);
   }
   visible_.clear();
   if (rewinds_.empty()) return;

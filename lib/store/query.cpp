@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <limits>
 
 #include "base/error.h"
@@ -191,13 +192,22 @@ std::optional<Run> find_run(Store& store, std::string_view uid) {
 }
 
 std::optional<Run> find_best(Store& store, std::string_view metric, bool lowest) {
-  const std::string_view column = lowest ? "series.min" : "series.max";
-  Statement row = store.database().prepare(
-      sql(kSelectRun, fmt::format("JOIN series ON run_id = run.id JOIN key ON key.id = key_id "
-                                  "WHERE key.name = ? AND n > 0 AND {} IS NOT NULL "
-                                  "ORDER BY {} {}, run.id DESC LIMIT 1",
-                                  column, column, lowest ? "ASC" : "DESC")));
-  if (!row.bind(metric).step()) return std::nullopt;
+  SeriesFinder finder(store, metric);
+  Statement runs = store.database().prepare("SELECT id FROM run ORDER BY id DESC");
+  std::optional<std::int64_t> best;
+  double best_value = 0;
+  while (runs.step()) {
+    const auto series = finder.find(runs.integer(0));
+    if (!series) continue;
+    const double value = lowest ? series->summary.min : series->summary.max;
+    if (std::isnan(value)) continue;
+    if (best && (lowest ? value >= best_value : value <= best_value)) continue;
+    best = runs.integer(0);
+    best_value = value;
+  }
+  if (!best) return std::nullopt;
+  Statement row = store.database().prepare(sql(kSelectRun, "WHERE run.id = ?"));
+  row.bind(*best).step();
   return run_of(store, row);
 }
 
@@ -231,13 +241,12 @@ std::vector<std::string> short_ids(Store& store, const std::vector<Run>& runs) {
 
 std::vector<std::optional<double>> last_values(Store& store, const std::vector<Run>& runs,
                                                std::string_view metric) {
-  Statement row = store.database().prepare(
-      "SELECT last FROM series WHERE run_id = ? AND n > 0 AND key_id = "
-      "(SELECT id FROM key WHERE name = ?)");
+  SeriesFinder finder(store, metric);
   std::vector<std::optional<double>> values;
   for (const Run& run : runs) {
-    row.bind(run.row, metric);
-    values.push_back(row.step() ? std::optional(row.real(0)) : std::nullopt);
+    const auto series = finder.find(run.row);
+    const bool any = series && series->summary.n > 0;
+    values.push_back(any ? std::optional(series->summary.last) : std::nullopt);
   }
   return values;
 }
@@ -259,10 +268,16 @@ std::vector<Attempt> list_attempts(Store& store, std::int64_t run) {
 std::vector<std::pair<std::string, Json>> list_params(Store& store, std::int64_t run) {
   std::vector<std::pair<std::string, Json>> params;
   Statement rows = store.database().prepare(
-      "SELECT key.name, value FROM param JOIN key ON key.id = key_id WHERE run_id = ? "
+      "SELECT key.name, value, checksum FROM param JOIN key ON key.id = key_id WHERE run_id = ? "
       "ORDER BY key.name");
   rows.bind(run);
-  while (rows.step()) params.emplace_back(rows.text(0), parse_stored(rows.text(1), "param.value"));
+  while (rows.step()) {
+    const std::string key = rows.text(0), value = rows.text(1);
+    if (param_checksum(run, key, value) != rows.integer(2)) {
+      throw damaged_row(store, run, "parameter " + key);
+    }
+    params.emplace_back(key, parse_stored(value, "param.value"));
+  }
   return params;
 }
 

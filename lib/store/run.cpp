@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/time.h"
+#include "store/checksum.h"
 #include "store/series.h"
 
 namespace llmops::store {
@@ -91,10 +92,15 @@ void insert_attempt(Store& store, std::int64_t run, const Attempt& a) {
       .run();
 }
 
+std::int64_t param_checksum(std::int64_t run, std::string_view key, std::string_view value) {
+  return Checksum().add(run).add(storable(key)).add(storable(value)).value();
+}
+
 void set_param(Store& store, std::int64_t run, std::string_view key, const Json& value) {
+  const std::string text = value.dump();
   store.database()
-      .prepare("INSERT OR REPLACE INTO param(run_id, key_id, value) VALUES(?, ?, ?)")
-      .bind(run, intern_key(store, key), value.dump())
+      .prepare("INSERT OR REPLACE INTO param(run_id, key_id, value, checksum) VALUES(?, ?, ?, ?)")
+      .bind(run, intern_key(store, key), text, param_checksum(run, key, text))
       .run();
 }
 

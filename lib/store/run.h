@@ -72,6 +72,7 @@ struct Artifact {
 // Writing; each within a transaction of the caller.
 void insert_run(Store& store, Run& run);  // sets row; makes the experiment when it is new
 void insert_attempt(Store& store, std::int64_t run, const Attempt& attempt);
+std::int64_t param_checksum(std::int64_t run, std::string_view key, std::string_view value);
 void set_param(Store& store, std::int64_t run, std::string_view key, const Json& value);
 void set_tag(Store& store, std::int64_t run, std::string_view key, std::string_view value);
 void set_digest(Store& store, std::int64_t run, std::string_view component,

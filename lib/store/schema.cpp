@@ -78,6 +78,7 @@ CREATE TABLE param(
   run_id INTEGER NOT NULL REFERENCES run ON DELETE CASCADE,
   key_id INTEGER NOT NULL REFERENCES key,
   value TEXT NOT NULL,                   -- JSON
+  checksum INTEGER NOT NULL,             -- store/checksum.h
   PRIMARY KEY(run_id, key_id)) WITHOUT ROWID;
 
 CREATE TABLE tag(
@@ -100,6 +101,7 @@ CREATE TABLE series(
   n INTEGER NOT NULL, n_nan INTEGER NOT NULL, sum REAL,
   first REAL, first_step INTEGER, last REAL, last_step INTEGER,
   min REAL, min_step INTEGER, max REAL, max_step INTEGER,
+  checksum INTEGER NOT NULL DEFAULT 0,
   UNIQUE(run_id, key_id));
 
 -- The points of a series in the order they were logged, packed (store/chunk.h): a row per point
@@ -109,7 +111,8 @@ CREATE TABLE chunk(
   series_id INTEGER NOT NULL REFERENCES series ON DELETE CASCADE,
   attempt INTEGER NOT NULL,
   n INTEGER NOT NULL,
-  data BLOB NOT NULL);
+  data BLOB NOT NULL,
+  checksum INTEGER NOT NULL);
 CREATE INDEX chunk_series ON chunk(series_id);
 
 CREATE TABLE event(

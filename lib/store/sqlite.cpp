@@ -90,6 +90,10 @@ std::string immutable_uri(const std::string& path) {
 
 }  // namespace
 
+std::string storable(std::string_view text) {
+  return invalid_utf8(text) ? printable(text, true) : std::string(text);
+}
+
 void Statement::Finalize::operator()(sqlite3_stmt* statement) const {
   sqlite3_finalize(statement);
 }
@@ -129,13 +133,10 @@ void Statement::bind_integer(int index, std::int64_t value) {
 void Statement::bind_real(int index, double value) {  // SQLite turns NaN into NULL
   check(sqlite3_db_handle(statement_.get()), sqlite3_bind_double(statement_.get(), index, value));
 }
-void Statement::bind_text(int index, std::string_view value) {
-  std::string cleaned;
-  if (invalid_utf8(value)) value = cleaned = printable(value, true);
-  // A view without data would bind NULL.
-  const char* data = value.data() != nullptr ? value.data() : "";
+void Statement::bind_text(int index, std::string_view text) {
+  const std::string value = storable(text);
   check(sqlite3_db_handle(statement_.get()),
-        sqlite3_bind_text64(statement_.get(), index, data, value.size(), SQLITE_TRANSIENT,
+        sqlite3_bind_text64(statement_.get(), index, value.data(), value.size(), SQLITE_TRANSIENT,
                             SQLITE_UTF8));
 }
 void Statement::bind_blob(int index, std::string_view value) {
@@ -158,7 +159,7 @@ std::string Statement::text(int column) const {
   if (data == nullptr) return {};
   const std::string_view text(
       data, static_cast<std::size_t>(sqlite3_column_bytes(statement_.get(), column)));
-  return invalid_utf8(text) ? printable(text, true) : std::string(text);
+  return storable(text);
 }
 std::string_view Statement::blob(int column) const {
   const void* data = sqlite3_column_blob(statement_.get(), column);

@@ -87,6 +87,9 @@ class Statement {
   std::unique_ptr<sqlite3_stmt, Finalize> statement_;
 };
 
+// Text as it is stored: valid UTF-8, other bytes as \xNN.
+std::string storable(std::string_view text);
+
 class Database {
  public:
   enum class Mode {
