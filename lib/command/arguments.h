@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "config/overrides.h"
 #include "engine/engine.h"
 
 namespace CLI {
@@ -13,8 +14,9 @@ namespace llmops::command {
 
 // What names a recipe on a command line, for every command that reads one.
 struct RecipeArguments {
-  std::string recipe;                  // a file, or the name of a shipped recipe
-  std::vector<std::string> overrides;  // "key=value": bare ones, then those of --set
+  std::string recipe;                    // a file, or the name of a shipped recipe
+  std::vector<std::string> overrides;    // "key=value": bare ones, then those of --set
+  std::vector<config::TypedText> texts;  // of options that set a key, such as --name
 };
 
 // Declares --progress and --quiet, for a command that works for a while.

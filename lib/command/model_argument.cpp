@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "command/open_store.h"
+#include "record/run_recorder.h"
 #include "store/locate.h"
 #include "store/query.h"
 #include "track/resolve.h"
@@ -45,7 +46,7 @@ store::Run get_run(store::Store& store, const std::string& argument) {
 std::string folder_of_run(const Invocation& invocation, const std::string& argument) {
   store::Store store = open_store(invocation);
   const store::Run run = get_run(store, argument);
-  std::string folder = run.output_dir;
+  std::string folder = record::real_path(run.output_dir);
   if (run.kind == "eval") {
     for (const auto& [key, value] : list_params(store, run.row)) {
       if (key == "model" && value.is_string()) folder = value.as_string();

@@ -36,9 +36,14 @@ record::RunStart describe(const TrainOptions& options, const TrainSetup& setup,
   const recipe::Recipe& recipe = setup.recipe();
   record::RunStart start;
   start.kind = "train";
-  start.name = recipe.logging.run_name.value_or("");
-  start.experiment = recipe.logging.experiment;
-  std::vector<std::string> tags = recipe.logging.tags;
+  // Texts as the recipe has them: what the environment holds is not recorded.
+  const recipe::LoadedRecipe& loaded = setup.loaded;
+  if (const Json* name = loaded.find_param("logging.run_name")) start.name = name->as_string();
+  start.experiment = loaded.find_param("logging.experiment")->as_string();
+  std::vector<std::string> tags;
+  for (const Json& tag : loaded.find_param("logging.tags")->as_array()) {
+    tags.push_back(tag.as_string());
+  }
   tags.insert(tags.end(), options.tags.begin(), options.tags.end());
   for (const std::string& tag : tags) {
     const auto equals = tag.find('=');
@@ -52,7 +57,7 @@ record::RunStart describe(const TrainOptions& options, const TrainSetup& setup,
   start.params = setup.loaded.params;
   start.digests = setup.digests;
   start.identity = setup.identity;
-  start.output_dir = absolute_path(recipe.output_dir);
+  start.output_dir = setup.output_dir;
   start.versions = Json::object().set("llmops", version()).set("engine", engine.description());
   start.system_metrics_seconds = static_cast<int>(recipe.logging.system_metrics_seconds);
   return start;
@@ -221,8 +226,7 @@ ExitCode train(TrainOptions& options, const Invocation& invocation) {
     progress.note(fmt::format("resuming {} at step {} from {}", recorder->name(), point.step,
                               *point.checkpoint));
   }
-  if (const auto& name = setup.recipe().logging.run_name;
-      point.run_id && name && *name != recorder->name()) {
+  if (point.run_id && !start.name.empty() && start.name != recorder->name()) {
     progress.note(fmt::format("the run keeps its name, {}", recorder->name()));
   }
   if (!point.origin.empty()) {
@@ -253,19 +257,20 @@ ExitCode train(TrainOptions& options, const Invocation& invocation) {
   result.reason = ending.reason;
   progress.finish();
   if (mode != ProgressMode::kJson && mode != ProgressMode::kNone) {
-    print_profile(invocation, result.profile, join_path(start.output_dir, "trace.json"));
+    print_profile(invocation, result.profile,
+                  join_path(absolute_path(setup.recipe().output_dir), "trace.json"));
     print_ending(invocation, setup, host, result, options.no_record ? "" : recorder->id());
   }
   return end(options, invocation, result, recorder->id());
 }
 
-// --name and the like are shorthands for keys of the recipe.
+// --name and the like set a key of the recipe to the text that is typed.
 CLI::Option* add_shorthand(CLI::App& app, TrainOptions& options, const char* name, const char* key,
                            const char* help) {
   return app.add_option_function<std::string>(
       name,
       [&options, key](const std::string& value) {
-        options.recipe.overrides.push_back(std::string(key) + "=" + value);
+        options.recipe.texts.push_back({key, value});
       },
       help);
 }

@@ -126,18 +126,18 @@ ResumePoint find_automatically(const TrainOptions& options, const std::string& s
   std::optional<record::KnownRun> unfinished;
   if (!options.no_record) {
     // A folder that was asked for by name is not exchanged for that of another run.
-    const bool named = std::ranges::any_of(options.recipe.overrides, [](const std::string& text) {
-      return text.starts_with("output_dir=");
-    });
+    const auto given = setup.loaded.origins.find("output_dir");
+    const bool named = given != setup.loaded.origins.end() &&
+                       given->second.place.source->name == config::kCommandLine;
     unfinished = record::find_unfinished(store, setup.identity, output_dir, named || is_own);
   }
-  const bool is_elsewhere = unfinished && unfinished->output_dir != output_dir &&
-                            !is_same_file(unfinished->output_dir, output_dir);
-  if (is_elsewhere) {
-    setup.loaded.recipe.output_dir = unfinished->output_dir;
+  const std::string place = unfinished ? record::real_path(unfinished->output_dir) : output_dir;
+  if (place != output_dir && !is_same_file(place, output_dir)) {
+    setup.output_dir = unfinished->output_dir;
+    setup.loaded.recipe.output_dir = place;
     hold.reset();
-    hold = hold_existing(unfinished->output_dir, store);
-    found = newest_checkpoint(unfinished->output_dir, progress);
+    hold = hold_existing(place, store);
+    found = newest_checkpoint(place, progress);
   }
 
   ResumePoint point;

@@ -11,6 +11,7 @@
 #include "base/version.h"
 #include "command/device.h"
 #include "command/model_argument.h"
+#include "config/environment.h"
 #include "data/cache_keys.h"
 #include "engine/engine.h"
 #include "recipe/model_config.h"
@@ -43,11 +44,23 @@ std::string digest_of_weights(const std::string& folder) {
   return digest_of(shards);
 }
 
+// The output folder as an absolute path whose references to the environment stay as written.
+std::string stored_output_dir(const recipe::LoadedRecipe& loaded) {
+  const std::string& real = loaded.recipe.output_dir;
+  const auto origin = loaded.origins.find("output_dir");
+  if (origin == loaded.origins.end() || !origin->second.given.is_string()) {
+    return config::escape_environment(absolute_path(real));
+  }
+  const std::string& written = origin->second.given.as_string();
+  if (real.starts_with('/')) return written;
+  return join_path(config::escape_environment(absolute_path(".")), written);
+}
+
 }  // namespace
 
 recipe::LoadedRecipe load_checked(const TrainOptions& options) {
   recipe::LoadedRecipe loaded =
-      recipe::load_recipe(options.recipe.recipe, options.recipe.overrides);
+      recipe::load_recipe(options.recipe.recipe, options.recipe.overrides, options.recipe.texts);
   loaded.require_sound();
   return loaded;
 }
@@ -107,6 +120,7 @@ TrainSetup set_up(const TrainOptions& options, const Invocation& invocation, Pro
   TrainSetup setup;
   setup.loaded = load_checked(options);
   recipe::Recipe& recipe = setup.loaded.recipe;
+  setup.output_dir = stored_output_dir(setup.loaded);
   recipe.train.device = resolve_device(recipe.train.device);
   if (recipe.model.path) recipe.model.path = model_folder(invocation, *recipe.model.path);
   // Tokenizing may take hours; a tokenizer that need not be learned is there before.

@@ -34,6 +34,7 @@ struct TrainSetup {
   plan::Plan plan;
   std::map<std::string, std::string> digests;  // component -> sha256
   std::string identity;                        // of all of them but the program's
+  std::string output_dir;                      // as the store keeps it: see record::real_path
 
   const recipe::Recipe& recipe() const { return loaded.recipe; }
   // What a checkpoint remembers of the run's identity: that of the recipe, and the digests of what

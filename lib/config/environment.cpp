@@ -52,6 +52,11 @@ Expansion expand_environment(std::string_view text) {
     result.text += text.substr(0, begin);
     if (begin == std::string_view::npos) return result;
     text.remove_prefix(begin + kOpen.size());
+    if (begin > 0 && result.text.back() == '$') {
+      result.text.pop_back();
+      result.text += kOpen;
+      continue;
+    }
     const std::size_t end = text.find('}');
     const std::string name(text.substr(0, end));
     if (end == std::string_view::npos || !is_name(name)) {
@@ -70,6 +75,18 @@ Expansion expand_environment(std::string_view text) {
     result.text += value;
     result.names.push_back(name);
     text.remove_prefix(end + 1);
+  }
+}
+
+std::string escape_environment(std::string_view text) {
+  std::string escaped;
+  for (;;) {
+    const std::size_t begin = text.find(kOpen);
+    escaped += text.substr(0, begin);
+    if (begin == std::string_view::npos) return escaped;
+    escaped += '$';
+    escaped += kOpen;
+    text.remove_prefix(begin + kOpen.size());
   }
 }
 

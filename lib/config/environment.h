@@ -6,13 +6,16 @@
 
 namespace llmops::config {
 
-// A scalar with each ${env:NAME} replaced by the variable's value.
+// A scalar with each ${env:NAME} replaced by the variable's value; $${env:NAME} stands for the text
+// ${env:NAME} itself.
 struct Expansion {
   std::string text;
   std::vector<std::string> names;  // the variables used, in order
   std::string problem;             // a missing variable or a malformed reference; else empty
 };
 Expansion expand_environment(std::string_view text);
+// The text that expands to this one.
+std::string escape_environment(std::string_view text);
 
 // Whether the text has the shape of a credential (API keys of known services): such a literal does
 // not belong into a file that is stored with the run.

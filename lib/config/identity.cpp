@@ -62,7 +62,7 @@ class Lister : public Visitor {
     const Json value = value_of(field);
     if (value == standards_[key_path(path)]) return;
     const auto origin = origins_.find(path);
-    const bool from_environment = origin != origins_.end() && !origin->second.given.empty();
+    const bool from_environment = origin != origins_.end() && !origin->second.given.is_null();
     list.set(path, from_environment && rule.choices.empty() ? sealed(value) : value);
   }
   bool enter(std::string_view key, std::string_view) override {

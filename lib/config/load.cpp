@@ -30,7 +30,7 @@ Node read_chain(const std::string& text, const Source& source, std::vector<std::
   Node root = parse_yaml(text, std::make_shared<Source>(source), problems);
   if (root.kind != Node::Kind::kMap) {
     problems.add(root.place, "", fmt::format("expected keys, found {}", root.kind_name()));
-    return Node{Node::Kind::kMap, root.place, "", false, {}, {}};
+    return Node{Node::Kind::kMap, root.place, "", false, {}, {}, ""};
   }
   const Node* extends = root.find("extends");
   if (extends == nullptr) return root;

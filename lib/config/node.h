@@ -20,6 +20,7 @@ struct Node {
   bool quoted = false;          // scalar: text even if it reads like a number
   std::vector<Node> items;      // list
   std::vector<Member> members;  // map, in the order of the file, keys unique
+  std::string given{};          // scalar: as written, when it refers to the environment
 
   Node* find(std::string_view key);
   const Node* find(std::string_view key) const;

@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/text.h"
+#include "config/environment.h"
 #include "config/yaml.h"
 
 namespace llmops::config {
@@ -11,19 +14,69 @@ namespace {
 
 constexpr std::size_t kMaxParts = 16;
 
-bool is_null_word(std::string_view text) {
-  return text.empty() || text == "null" || text == "~" || text == "Null" || text == "NULL";
+constexpr std::string_view kNullWords[] = {"null", "~", "Null", "NULL"};
+
+// The bracket or quote of a value that has no other end, as a message; else empty. yaml-cpp would
+// call such a value a key that is no text.
+std::string unclosed(std::string_view text, std::size_t first_column) {
+  std::vector<std::size_t> open;
+  const auto say = [&](std::size_t at, std::string_view what) {
+    const std::size_t column = first_column + display_width(text.substr(0, at));
+    return fmt::format("the {} at column {} {}", text[at], column, what);
+  };
+  char before = ',';  // the last character that is not a space
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    const bool begins = std::string_view(",[{:").find(before) != std::string_view::npos;
+    if (c != ' ') before = c;
+    if ((c == '"' || c == '\'') && begins) {
+      const std::size_t quote = i;
+      for (++i; i < text.size() && text[i] != c; ++i) i += c == '"' && text[i] == '\\' ? 1 : 0;
+      if (i >= text.size()) return say(quote, "is not closed");
+    } else if (c == '[' || c == '{') {
+      open.push_back(i);
+    } else if (c == ']' || c == '}') {
+      if (open.empty()) return say(i, "closes nothing");
+      if (text[open.back()] != (c == ']' ? '[' : '{')) return say(open.back(), "is not closed");
+      open.pop_back();
+    }
+  }
+  return open.empty() ? "" : say(open.back(), "is not closed");
 }
 
-Node parse_value(std::string_view text, const Place& place, Problems& problems) {
+void move_to(const Place& place, Node& node) {
+  node.place = place;
+  for (Node& item : node.items) move_to(place, item);
+  for (Node::Member& member : node.members) {
+    member.place = place;
+    move_to(place, member.value);
+  }
+}
+
+// The value of `assignment` from `at` on.
+Node parse_value(std::string_view assignment, std::size_t at, std::string_view key,
+                 const Place& place, Problems& problems) {
   Node node;
   node.place = place;
-  if (!text.empty() && std::string_view("[{\"'").find(text.front()) != std::string_view::npos) {
-    const std::size_t before = problems.count();
-    Node parsed = parse_yaml(text, place.source, problems);
-    return problems.count() == before ? parsed : node;
-  }
-  if (!is_null_word(text)) {
+  const std::string_view text = trim(assignment.substr(at));
+  if (text.empty()) {
+    problems.add(place, key, "no value", "write null for the default, '' for an empty text");
+  } else if (std::string_view("[{\"'").find(text.front()) != std::string_view::npos) {
+    Problems within;
+    Node parsed = parse_yaml(text, place.source, within);
+    if (within.empty()) {
+      move_to(place, parsed);
+      return parsed;
+    }
+    const auto before = static_cast<std::size_t>(text.data() - assignment.data());
+    const std::size_t first = 1 + display_width(assignment.substr(0, before));
+    const std::string bracket = unclosed(text, first);
+    if (bracket.empty()) {
+      problems.add_within(place, key, first, within);
+    } else {
+      problems.add(place, key, bracket);
+    }
+  } else if (std::ranges::find(kNullWords, text) == std::end(kNullWords)) {
     node.kind = Node::Kind::kScalar;
     node.text = text;
   }
@@ -55,42 +108,62 @@ void become_container(Node& node, std::string_view part, const Place& place) {
   node.place = place;
 }
 
+// The node that a key names, created where it is absent; nullptr with a problem when it cannot be.
+Node* reach(Node& root, std::string_view key, const Place& place, Problems& problems) {
+  const std::vector<std::string> parts = split(key, '.');
+  const std::string shown = printable(key);
+  if (parts.size() > kMaxParts) {
+    problems.add(place, shown, "the key has too many parts");
+    return nullptr;
+  }
+  Node* node = &root;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    if (i > 0) become_container(*node, parts[i], place);
+    if (node->kind == Node::Kind::kList) {
+      const std::size_t count = node->items.size();
+      node = element(*node, parts[i], place);
+      if (node == nullptr) {
+        problems.add(place, shown, fmt::format("the list has {} elements", count));
+        return nullptr;
+      }
+    } else if (Node* member = node->find(parts[i])) {
+      node = member;
+    } else {
+      node = &node->set(parts[i], place, Node{});
+    }
+  }
+  return node;
+}
+
+Place command_line() {
+  return {std::make_shared<Source>(Source{kCommandLine, ""}), 0, 0};
+}
+
 }  // namespace
 
 void apply_overrides(Node& root, std::span<const std::string> assignments, Problems& problems) {
-  const Place place{std::make_shared<Source>(Source{"command line", ""}), 0, 0};
+  const Place place = command_line();
   for (const std::string& assignment : assignments) {
-    const std::string shown = printable(assignment.substr(0, assignment.find('=')));
-    const auto refuse = [&](std::string_view message) { problems.add(place, shown, message); };
     const std::size_t equals = assignment.find('=');
+    const std::string key = assignment.substr(0, equals);
     if (equals == std::string::npos || equals == 0) {
       problems.add(place, printable(assignment), "not KEY=VALUE");
-      continue;
+    } else if (invalid_utf8(assignment)) {
+      problems.add(place, printable(key), "not valid UTF-8");
+    } else if (Node* node = reach(root, key, place, problems)) {
+      *node = parse_value(assignment, equals + 1, printable(key), place, problems);
     }
-    const std::vector<std::string> parts = split(assignment.substr(0, equals), '.');
-    if (parts.size() > kMaxParts) {
-      refuse("the key has too many parts");
-      continue;
+  }
+}
+
+void apply_texts(Node& root, std::span<const TypedText> texts, Problems& problems) {
+  const Place place = command_line();
+  for (const TypedText& typed : texts) {
+    if (invalid_utf8(typed.value)) {
+      problems.add(place, typed.key, "not valid UTF-8");
+    } else if (Node* node = reach(root, typed.key, place, problems)) {
+      *node = Node{Node::Kind::kScalar, place, escape_environment(typed.value), true, {}, {}, ""};
     }
-    if (invalid_utf8(assignment)) {
-      refuse("not valid UTF-8");
-      continue;
-    }
-    Node* node = &root;
-    for (std::size_t i = 0; i < parts.size() && node != nullptr; ++i) {
-      if (i > 0) become_container(*node, parts[i], place);
-      if (node->kind == Node::Kind::kList) {
-        const std::size_t count = node->items.size();
-        node = element(*node, parts[i], place);
-        if (node == nullptr) refuse(fmt::format("the list has {} elements", count));
-      } else if (Node* member = node->find(parts[i])) {
-        node = member;
-      } else {
-        node = &node->set(parts[i], place, Node{});
-      }
-    }
-    if (node == nullptr) continue;
-    *node = parse_value(trim(std::string_view(assignment).substr(equals + 1)), place, problems);
   }
 }
 

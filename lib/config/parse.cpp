@@ -22,6 +22,18 @@ std::string did_you_mean(std::string_view key) {
   return fmt::format("did you mean {}?", key);
 }
 
+// What may be stored of a value that refers to the environment: as written; null for any other.
+Json as_written(const Node& node) {
+  if (node.kind == Node::Kind::kScalar && !node.given.empty()) return node.given;
+  Json list;
+  bool any = false;
+  for (const Node& item : node.items) {
+    any = any || !item.given.empty();
+    list.push(item.given.empty() ? escape_environment(item.text) : item.given);
+  }
+  return any ? list : Json();
+}
+
 class Parser : public Visitor {
  public:
   Parser(const Node& root, const ParseOptions& options, Origins& origins, Problems& problems)
@@ -50,10 +62,11 @@ class Parser : public Visitor {
       }
       return;
     }
-    Origin origin{node->place, "", {}};
+    Origin origin{node->place, {}, {}};
     const std::size_t problems_before = problems_.count();
     const Node expanded = expand(*node, path, origin, rule.is_path);
     if (problems_.count() > problems_before) return;
+    origin.given = as_written(expanded);
     assign(field, expanded, rule,
            [&](const Node& at, std::string_view message, std::string_view hint) {
              problems_.add(at.place, path, message, hint);
@@ -62,7 +75,7 @@ class Parser : public Visitor {
   }
 
   bool enter(std::string_view key, std::string_view) override {
-    static const Node kAbsent{Node::Kind::kMap, {}, "", false, {}, {}};
+    static const Node kAbsent{Node::Kind::kMap, {}, "", false, {}, {}, ""};
     const Node* node = take(key);
     const bool present = node != nullptr && node->kind != Node::Kind::kNull;
     if (present && !is_section(*node, path_.of(key))) return false;
@@ -134,16 +147,17 @@ class Parser : public Visitor {
     }
     Expansion expansion = expand_environment(copy.text);
     if (!expansion.problem.empty()) problems_.add(node.place, path, expansion.problem);
-    if (!expansion.names.empty()) {
-      origin.given = copy.text;
-      for (const std::string& name : expansion.names) {
-        origin.variables.push_back(fmt::format(
-            "{}=sha256:{}", name, sha256(expand_environment("${env:" + name + "}").text)));
-      }
+    for (const std::string& name : expansion.names) {
+      copy.given = node.text;
+      copy.quoted = false;  // the type comes from the key
+      origin.variables.push_back(fmt::format(
+          "{}=sha256:{}", name, sha256(expand_environment("${env:" + name + "}").text)));
     }
     copy.text = std::move(expansion.text);
-    if (is_path && node.place.source && !copy.text.empty()) {
-      copy.text = join_path(node.place.source->directory, copy.text);
+    if (is_path && node.place.source && !copy.text.empty() && !copy.text.starts_with('/')) {
+      const std::string& folder = node.place.source->directory;
+      copy.text = join_path(folder, copy.text);
+      if (!copy.given.empty()) copy.given = join_path(escape_environment(folder), copy.given);
     }
     return copy;
   }

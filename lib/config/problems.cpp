@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <tuple>
 
+#include "config/view.h"
+
 namespace llmops::config {
 
 std::string Place::text() const {
@@ -18,18 +20,23 @@ void Problems::add(const Place& place, std::string_view key, std::string_view me
                    std::string_view hint) {
   ++count_;
   if (full()) return;
-  std::string text = place.text();
-  for (const std::string_view part : {key, message}) {
-    if (part.empty()) continue;
-    if (!text.empty()) text += ": ";
-    text += part;
-  }
+  std::string text(message);
   if (!hint.empty()) text += fmt::format("; {}", hint);
   const std::string source = place.source ? place.source->name : "";
   const auto known = std::find(sources_.begin(), sources_.end(), source);
   const auto order = static_cast<std::size_t>(known - sources_.begin());
   if (known == sources_.end()) sources_.push_back(source);
-  kept_.push_back({order, place.line, place.column, std::string(key), std::move(text)});
+  kept_.push_back({order, place, std::string(key), std::move(text)});
+}
+
+void Problems::add_within(const Place& place, std::string_view key, std::size_t first,
+                          const Problems& of_value) {
+  for (const Entry& entry : of_value.kept_) {
+    const std::size_t column =
+        first + static_cast<std::size_t>(std::max(entry.place.column, 1)) - 1;
+    add(place, entry.key.empty() ? key : join_key(key, entry.key),
+        fmt::format("column {}: {}", column, entry.message));
+  }
 }
 
 bool Problems::concerns(std::string_view section) const {
@@ -42,10 +49,19 @@ bool Problems::concerns(std::string_view section) const {
 std::vector<std::string> Problems::lines() const {
   std::vector<Entry> ordered = kept_;
   std::stable_sort(ordered.begin(), ordered.end(), [](const Entry& a, const Entry& b) {
-    return std::tie(a.source_order, a.line, a.column) < std::tie(b.source_order, b.line, b.column);
+    return std::tie(a.source_order, a.place.line, a.place.column) <
+           std::tie(b.source_order, b.place.line, b.place.column);
   });
   std::vector<std::string> lines;
-  for (Entry& entry : ordered) lines.push_back(std::move(entry.text));
+  for (const Entry& entry : ordered) {
+    std::string line = entry.place.text();
+    for (const std::string& part : {entry.key, entry.message}) {
+      if (part.empty()) continue;
+      if (!line.empty()) line += ": ";
+      line += part;
+    }
+    lines.push_back(std::move(line));
+  }
   if (count_ > kept_.size()) lines.push_back(fmt::format("and {} more", count_ - kept_.size()));
   return lines;
 }

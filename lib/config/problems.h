@@ -28,6 +28,9 @@ class Problems {
 
   void add(const Place& place, std::string_view key, std::string_view message,
            std::string_view hint = "");
+  // Those of a value that stands at `place` under `key`, its first character at column `first`.
+  void add_within(const Place& place, std::string_view key, std::size_t first,
+                  const Problems& of_value);
   bool empty() const { return count_ == 0; }
   std::size_t count() const { return count_; }
   // Whether one is at this key or below it; "" asks for problems that have no key.
@@ -40,8 +43,8 @@ class Problems {
  private:
   struct Entry {
     std::size_t source_order;
-    int line, column;
-    std::string key, text;
+    Place place;
+    std::string key, message;
   };
   std::size_t count_ = 0;
   std::vector<Entry> kept_;

@@ -18,8 +18,8 @@ class Lister : public Visitor {
     Json value = value_of(field);
     if (origins_ != nullptr) {
       const auto origin = origins_->find(path);
-      if (origin != origins_->end() && !origin->second.given.empty()) {
-        value = Json(origin->second.given);
+      if (origin != origins_->end() && !origin->second.given.is_null()) {
+        value = origin->second.given;
       }
     }
     out_.push_back({std::move(path), std::move(value), rule.role});

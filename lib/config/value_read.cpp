@@ -60,7 +60,7 @@ constexpr std::string_view wanted(const bool&) {
   return "true or false";
 }
 constexpr std::string_view wanted(const std::int64_t&) {
-  return "an integer";
+  return "a whole number";
 }
 constexpr std::string_view wanted(const double&) {
   return "a number";
@@ -76,7 +76,7 @@ constexpr std::string_view wanted(const Duration&) {
 }
 
 constexpr std::string_view wanted_many(const std::int64_t&) {
-  return "a list of integers";
+  return "a list of whole numbers";
 }
 constexpr std::string_view wanted_many(const double&) {
   return "a list of numbers";
@@ -110,6 +110,12 @@ std::string integer_hint(std::string_view text) {
   return fmt::format("write {}", static_cast<std::int64_t>(*value));
 }
 
+// A value in a message; what the environment holds may be secret and is not shown.
+std::string shown(const Node& node) {
+  return node.given.empty() ? fmt::format("'{}'", printable(node.text))
+                            : fmt::format("the value of {}", printable(node.given));
+}
+
 template <typename T>
 bool allowed(const T& value, const Node& node, const Rule& rule, const Report& report) {
   if constexpr (std::is_same_v<T, std::string>) {
@@ -119,12 +125,16 @@ bool allowed(const T& value, const Node& node, const Rule& rule, const Report& r
     }
     const std::vector<std::string> names(rule.choices.begin(), rule.choices.end());
     const auto near = nearest(value, names);
-    report(node, fmt::format("'{}' is not {}", printable(value), describe(rule)),
+    report(node, fmt::format("{} is not {}", shown(node), describe(rule)),
            near ? "did you mean " + *near + "?" : "");
     return false;
   } else if constexpr (!std::is_same_v<T, bool>) {
     if (in_range(number(value), rule)) return true;
-    report(node, fmt::format("must be {}, is {}", describe(rule), printable(node.text)), "");
+    report(node,
+           node.given.empty()
+               ? fmt::format("must be {}, is {}", describe(rule), printable(node.text))
+               : fmt::format("must be {}, {} is not", describe(rule), shown(node)),
+           "");
     return false;
   }
   return true;
@@ -139,8 +149,7 @@ bool read_one(const Node& node, const Rule& rule, const Report& report, T& value
   constexpr bool kIsText = std::is_same_v<T, std::string>;
   if constexpr (!kIsText) {
     if (looks_octal(node.text)) {
-      report(node, fmt::format("'{}' could be octal", printable(node.text)),
-             "write it without leading zeros");
+      report(node, fmt::format("{} could be octal", shown(node)), "write it without leading zeros");
       return false;
     }
   }
@@ -148,9 +157,9 @@ bool read_one(const Node& node, const Rule& rule, const Report& report, T& value
   if ((!kIsText && node.quoted) || !read(node.text, parsed)) {
     const std::string range = describe(rule);
     report(node,
-           fmt::format("'{}' is not {}{}", printable(node.text), wanted(value),
+           fmt::format("{} is not {}{}", shown(node), wanted(value),
                        range.empty() ? "" : " (" + range + ")"),
-           std::is_same_v<T, std::int64_t> ? integer_hint(node.text) : "");
+           std::is_same_v<T, std::int64_t> && node.given.empty() ? integer_hint(node.text) : "");
     return false;
   }
   if (!allowed(parsed, node, rule, report)) return false;
@@ -175,8 +184,9 @@ struct Assign {
   template <typename T>
   void operator()(std::vector<T>* target) const {
     if (node.kind != Node::Kind::kList) {
+      const std::string& text = node.given.empty() ? node.text : node.given;
       const std::string hint =
-          node.kind == Node::Kind::kScalar ? fmt::format("write [{}]", printable(node.text)) : "";
+          node.kind == Node::Kind::kScalar ? fmt::format("write [{}]", printable(text)) : "";
       report(node, fmt::format("expected {}, found {}", wanted_many(T{}), node.kind_name()), hint);
       return;
     }

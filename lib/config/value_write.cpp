@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "base/text.h"
+#include "config/environment.h"
 #include "config/value.h"
 
 namespace llmops::config {
@@ -48,7 +49,7 @@ std::string yaml(double value) {
   return format_double(value);
 }
 std::string yaml(const std::string& value) {
-  return yaml_string(value);
+  return yaml_string(escape_environment(value));
 }
 std::string yaml(const Bytes& value) {
   return fmt::format("{}", value.value);

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/json.h"
 #include "config/problems.h"
 #include "config/visitor.h"
 
@@ -22,7 +23,7 @@ Fields fields_of(const Section& section) {
 // Where the value of a key comes from; a key that is not listed has its default.
 struct Origin {
   Place place;
-  std::string given;                   // the text with ${env:NAME} unexpanded; else empty
+  Json given;  // text or list of texts with ${env:NAME} unexpanded; null without a reference
   std::vector<std::string> variables;  // "NAME=sha256:…" of each variable used
 };
 using Origins = std::map<std::string, Origin, std::less<>>;

@@ -16,6 +16,19 @@ struct Line {
   std::string key;  // of a leaf; else empty
 };
 
+// A text or list of texts as it was given. Numbers of a list stay without quotes.
+std::string as_written(const FieldRef& field, const Json& given) {
+  if (given.is_string()) return yaml_string(given.as_string());
+  const bool texts = type_name(field).ends_with("texts");
+  std::vector<std::string> items;
+  for (const Json& item : given.as_array()) {
+    const std::string& text = item.as_string();
+    const bool plain = !texts && text.find("${env:") == std::string::npos;
+    items.push_back(plain ? text : yaml_string(text));
+  }
+  return "[" + join(items, ", ") + "]";
+}
+
 class Writer : public Visitor {
  public:
   explicit Writer(const Origins& origins) : origins_(origins) {}
@@ -25,8 +38,8 @@ class Writer : public Visitor {
   void leaf(std::string_view key, FieldRef field, std::string_view, const Rule&) override {
     const std::string path = path_.of(key);
     const auto origin = origins_.find(path);
-    const bool from_environment = origin != origins_.end() && !origin->second.given.empty();
-    const std::string value = from_environment ? yaml_string(origin->second.given) : yaml_of(field);
+    const bool written = origin != origins_.end() && !origin->second.given.is_null();
+    const std::string value = written ? as_written(field, origin->second.given) : yaml_of(field);
     add(fmt::format("{}: {}", key, value), path);
   }
   bool enter(std::string_view key, std::string_view) override {

@@ -76,16 +76,25 @@ void check_across_sections(LoadedRecipe& loaded, const config::Place& file) {
 
 }  // namespace
 
+const Json* LoadedRecipe::find_param(std::string_view key) const {
+  for (const auto& [name, value] : params) {
+    if (name == key) return &value;
+  }
+  return nullptr;
+}
+
 void LoadedRecipe::require_sound() const {
   if (!problems.empty()) throw Error(ExitCode::kUsage, join(problems.lines(), "\n"));
 }
 
-LoadedRecipe load_recipe(const std::string& path, std::span<const std::string> overrides) {
+LoadedRecipe load_recipe(const std::string& path, std::span<const std::string> overrides,
+                         std::span<const config::TypedText> texts) {
   LoadedRecipe loaded;
   loaded.path = path;
   config::LoadedFile file = read(path, loaded.problems);
   loaded.given = std::move(file.text);
   config::apply_overrides(file.root, overrides, loaded.problems);
+  config::apply_texts(file.root, texts, loaded.problems);
   const std::vector<config::Key> keys = recipe_keys();
   const config::Fields fields = config::fields_of(loaded.recipe);
   config::parse(file.root, fields, parse_options(keys), loaded.origins, loaded.problems);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "config/overrides.h"
 #include "config/problems.h"
 #include "config/view.h"
 #include "recipe/recipe.h"
@@ -19,18 +20,22 @@ struct LoadedRecipe {
   std::string given;        // the file's text
   std::string resolved;     // every default filled in; reads back as the same recipe
   config::Origins origins;  // where each value comes from
-  std::vector<std::pair<std::string, Json>> params;  // every key that is set, and its value
+  // Every key that is set, and its value: as written where it refers to the environment.
+  std::vector<std::pair<std::string, Json>> params;
   Json identity;              // what decides the result: see config/identity.h
   std::string digest;         // SHA-256 of `identity`
   config::Problems problems;  // empty: the recipe is sound
 
+  // The value of a key in `params`; nullptr when it is unset.
+  const Json* find_param(std::string_view key) const;
   // Throws Error(kUsage) with one line per problem.
   void require_sound() const;
 };
 
-// Reads a recipe, lays overrides ("key.sub=value") on it and checks it. Bad content is no
-// exception: all problems are listed, and the rest is filled in as far as it could be read. Throws
-// Error(kUsage) when there is no such file; a name without '/' may be a shipped recipe's.
-LoadedRecipe load_recipe(const std::string& path, std::span<const std::string> overrides = {});
+// Reads a recipe, lays overrides ("key.sub=value") and then texts on it and checks it. Bad content
+// is no exception: all problems are listed, and the rest is filled in as far as it could be read.
+// Throws Error(kUsage) when there is no such file; a name without '/' may be a shipped recipe's.
+LoadedRecipe load_recipe(const std::string& path, std::span<const std::string> overrides = {},
+                         std::span<const config::TypedText> texts = {});
 
 }  // namespace llmops::recipe

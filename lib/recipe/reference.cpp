@@ -25,12 +25,14 @@ it with every default filled in and the place each value comes from.
   names of other tools are answered with ours (last section).
 - `key.sub=value` after the recipe on the command line, or `--set key.sub=value`, lays a value on
   it. `data.train.0.path=x.txt` reaches into a list, `key=null` takes a value back to its default. A
-  value that begins with a quote, `[` or `{` is read as YAML; any other stands for itself.
+  value that begins with a quote, `[` or `{` is read as YAML; any other stands for itself. The value
+  of an option of its own, such as `--name`, is text as it is typed.
 - `extends: base.yaml` lays the recipe on another file: sections are merged key by key, lists and
   values are replaced.
 - Numbers may be written `3e-4`, `1_000_000` and `10%`; durations `90s`, `90m`, `1.5h`, `2d`.
-- `${env:NAME}` stands for an environment variable. The run keeps the text as written and a digest
-  of the value. Credentials written out are refused.
+- `${env:NAME}` stands for an environment variable, quoted or not; the key decides the type. The run
+  keeps the text as written and a digest of the value. `$${env:NAME}` is the text `${env:NAME}`.
+  Credentials written out are refused.
 - Input paths in a file are relative to that file; paths on the command line, `output_dir` and
   `data.cache_dir` are relative to the working directory.
 

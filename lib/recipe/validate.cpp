@@ -155,10 +155,10 @@ class Checker {
   void rest() {
     require(r_.generate.every_steps == 0 || r_.generate.count > 0, "generate.every_steps",
             "needs generate.count");
-    for (const std::string& tag : r_.logging.tags) {
-      const std::size_t equals = tag.find('=');
-      require(equals != std::string::npos && equals > 0, "logging.tags", "'{}' is not KEY=VALUE",
-              tag);
+    for (std::size_t i = 0; i < r_.logging.tags.size(); ++i) {
+      const std::size_t equals = r_.logging.tags[i].find('=');
+      require(equals != std::string::npos && equals > 0, fmt::format("logging.tags.{}", i),
+              "not KEY=VALUE");
     }
     const std::vector<std::string> metrics = recorded_metrics(r_);
     for (const std::string& text : r_.expect) {

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/process.h"
 #include "base/time.h"
+#include "config/environment.h"
 #include "record/capture.h"
 #include "record/system_metrics.h"
 #include "record/ulid.h"
@@ -38,10 +39,11 @@ class StoredRun : public RunRecorder {
       : run_(std::move(run)),
         attempt_(run_.attempts),
         newest_step_(from_step),
+        real_dir_(real_path(run_.output_dir)),
         folder_(store.folder()),
         writer_(std::move(store), run_.row, run_.attempts, run_.elapsed_ms, start.warn) {
     if (start.system_metrics_seconds == 0) return;
-    const std::string& disk = path_exists(run_.output_dir) ? run_.output_dir : folder_;
+    const std::string& disk = path_exists(real_dir_) ? real_dir_ : folder_;
     system_metrics_ = std::make_unique<SystemMetrics>(
         start.system_metrics_seconds, disk,
         [this](std::string_view name, double value) { writer_.log(name, newest_step_, value); });
@@ -68,7 +70,7 @@ class StoredRun : public RunRecorder {
              std::string_view text) override {
     writer_.post(
         [run = run_.row, event = store::Event{attempt_, wall_clock_ms(), step, std::string(level),
-                                              std::string(code), std::string(text)}](Store& store) {
+                                              std::string(code), as_written(text)}](Store& store) {
           insert_event(store, run, event);
         });
   }
@@ -86,7 +88,7 @@ class StoredRun : public RunRecorder {
     writer_.post(
         [run = run_.row,
          artifact = store::Artifact{attempt_, wall_clock_ms(), std::string(role), std::string(kind),
-                                    std::string(path), std::string(digest), bytes}](Store& store) {
+                                    as_written(path), std::string(digest), bytes}](Store& store) {
           put_artifact(store, run, artifact);
         });
   }
@@ -109,12 +111,23 @@ class StoredRun : public RunRecorder {
   }
 
  private:
+  // The text with the output folder as the store names it.
+  std::string as_written(std::string_view text) const {
+    std::string written(text);
+    if (real_dir_ == run_.output_dir || real_dir_.size() < 2) return written;
+    for (auto at = written.find(real_dir_); at != std::string::npos;
+         at = written.find(real_dir_, at + run_.output_dir.size())) {
+      written.replace(at, real_dir_.size(), run_.output_dir);
+    }
+    return written;
+  }
+
   void close(store::RunStatus status, ExitCode code, std::string_view reason) {
     is_finished_ = true;
     system_metrics_.reset();
     run_.status = status;
     run_.exit_code = static_cast<int>(code);
-    run_.reason = reason;
+    run_.reason = as_written(reason);
     run_.ended_ms = wall_clock_ms();
     writer_.post([run = run_](Store& store) { close_run(store, run); });
     writer_.close();
@@ -122,7 +135,7 @@ class StoredRun : public RunRecorder {
 
   store::Run run_;
   std::atomic<std::int64_t> attempt_, newest_step_;
-  std::string folder_;
+  std::string real_dir_, folder_;
   store::Writer writer_;
   std::unique_ptr<SystemMetrics> system_metrics_;  // ends before the writer
   bool is_finished_ = false;
@@ -174,8 +187,9 @@ Error busy(Store& store, const store::Run& run, std::string_view what) {
 }
 
 // By name when it does not exist yet, else wherever links lead to. Some runs have no folder.
-bool is_same_folder(const std::string& one, const std::string& other) {
-  return !one.empty() && (one == other || is_same_file(one, other));
+bool is_same_folder(const std::string& stored, const std::string& folder) {
+  const std::string place = real_path(stored);
+  return !place.empty() && (place == folder || is_same_file(place, folder));
 }
 
 // Marks the runs of dead processes as crashed, and refuses a folder that a live one writes to.
@@ -186,7 +200,7 @@ void check_free(Store& store, const std::string& output_dir) {
   for (const store::Run& run : list_runs(store, filter)) {
     if (run.status == store::RunStatus::kCrashed) {
       close_run(store, run);
-    } else if (is_same_folder(run.output_dir, output_dir)) {
+    } else if (is_same_folder(run.output_dir, real_path(output_dir))) {
       throw busy(store, run, output_dir);
     }
   }
@@ -225,6 +239,12 @@ void note_gap(Store& store, const store::Run& run, std::int64_t from_step, const
 }
 
 }  // namespace
+
+std::string real_path(const std::string& output_dir) {
+  const config::Expansion expansion = config::expand_environment(output_dir);
+  if (output_dir.empty() || !expansion.problem.empty()) return output_dir;
+  return absolute_path(expansion.text);
+}
 
 std::unique_ptr<RunRecorder> begin_run(const std::string& store_path, const RunStart& start,
                                        std::int64_t from_step) {

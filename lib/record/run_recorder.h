@@ -25,7 +25,7 @@ struct RunStart {
   std::vector<std::pair<std::string, Json>> params;        // dotted key, scalar or list
   std::map<std::string, std::string> digests;              // component -> sha256
   std::string identity;    // digest of all identity fields and components
-  std::string output_dir;  // absolute
+  std::string output_dir;  // absolute, with references to the environment as written
   Json hardware, versions;
   int system_metrics_seconds = 10;  // 0 = off
   // Told, from another thread, when the store begins to fail and when it works again; training goes
@@ -60,6 +60,10 @@ class RunRecorder {
   // Takes a few seconds at most. Throws Error(kStorage) that says what the record lacks.
   virtual void finish(ExitCode code, std::string_view reason) = 0;
 };
+
+// The folder that a stored output_dir names: references to the environment have the values of now.
+// One whose variable is not set stays as it is.
+std::string real_path(const std::string& output_dir);
 
 // Starts a run in the store; store_path is the value of --store, empty when not given (see
 // store/locate.h). from_step is that of a checkpoint of a run that this store does not know. Throws

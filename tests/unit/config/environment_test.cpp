@@ -24,6 +24,19 @@ TEST_CASE("a value that looks like a reference is not expanded again") {
   CHECK(expand_environment("${env:LLMOPS_TEST_A}").text == "${env:HOME}");
 }
 
+TEST_CASE("a reference after another $ is text") {
+  ::setenv("LLMOPS_TEST_A", "x$", 1);
+  CHECK(expand_environment("a $${env:LLMOPS_TEST_A}").text == "a ${env:LLMOPS_TEST_A}");
+  CHECK(expand_environment("$${env:").problem.empty());
+  CHECK(expand_environment("${env:LLMOPS_TEST_A}${env:LLMOPS_TEST_A}").text == "x$x$");
+  for (const char* text : {"", "$", "${env:A}", "$${env:A}", "$$${env:A}b${env:", "{$env:A}"}) {
+    INFO(text);
+    const Expansion back = expand_environment(escape_environment(text));
+    CHECK(back.text == text);
+    CHECK(back.names.empty());
+  }
+}
+
 TEST_CASE("keys of known services are recognised, words are not") {
   for (const char* key : {"sk-proj-abcdefghij0123456789", "hf_abcdefghijklmnopqrstuvwxyz012345",
                           "token: ghp_abcdefghijklmnopqrstuvwxyz012345", "AKIA0123456789ABCDEF",

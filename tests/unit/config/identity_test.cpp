@@ -82,6 +82,24 @@ TEST_CASE("elements of lists and optional sections have the defaults of their se
         Lines{"extra: null -> true", "extra.count: 3 -> 4"});
 }
 
+TEST_CASE("a value from the environment counts as that value, and text is not stored") {
+  ::setenv("LLMOPS_TEST_COUNT", "4", 1);
+  ::setenv("LLMOPS_TEST_WORD", "hidden", 1);
+  const char* referred =
+      "inner: {count: '${env:LLMOPS_TEST_COUNT}'}\ntags: ['${env:LLMOPS_TEST_WORD}']";
+  const Json then = identity_of(referred);
+  const Json written = identity_of("inner: {count: 4}\ntags: [hidden]");
+  CHECK(then.find("inner.count")->dump() == "4");
+  CHECK(then.dump().find("hidden") == std::string::npos);
+  CHECK(changes(then, written) == Lines{});
+  CHECK(identity_digest(then) == identity_digest(written));
+  ::setenv("LLMOPS_TEST_COUNT", "5", 1);
+  ::setenv("LLMOPS_TEST_WORD", "other", 1);
+  const Json now = identity_of(referred);
+  REQUIRE(changes(then, now).size() == 2);
+  CHECK(changes(then, now)[0] == "inner.count: 4 -> 5");
+}
+
 TEST_CASE("a key that this program does not know is a change") {
   CHECK(changes(parse_json(R"({"future.key": 7})", "test"), Json::object()) ==
         Lines{"future.key: 7 -> null"});

@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 
+#include "config/write_yaml.h"
 #include "tests/catch.h"
 #include "tests/unit/config/sample.h"
 
@@ -42,19 +43,22 @@ TEST_CASE("yes, no, on and off are booleans for boolean keys only") {
 
 TEST_CASE("a wrong type names key, value and range") {
   CHECK(problems_of("inner: {count: abc}") ==
-        Lines{"f.yaml:1:16: inner.count: 'abc' is not an integer (between 1 and 1000000)"});
+        Lines{"f.yaml:1:16: inner.count: 'abc' is not a whole number (between 1 and 1000000)"});
   CHECK(problems_of("inner: {count: 1e3}") ==
-        Lines{"f.yaml:1:16: inner.count: '1e3' is not an integer (between 1 and 1000000); "
+        Lines{"f.yaml:1:16: inner.count: '1e3' is not a whole number (between 1 and 1000000); "
               "write 1000"});
   CHECK(problems_of("inner: {count: 2.5}") ==
-        Lines{"f.yaml:1:16: inner.count: '2.5' is not an integer (between 1 and 1000000)"});
-  CHECK(problems_of("inner: {count: 99999999999999999999}") ==
-        Lines{"f.yaml:1:16: inner.count: '99999999999999999999' is not an integer (between 1 and "
-              "1000000)"});
-  CHECK(problems_of("inner: {count: \"7\"}") ==
-        Lines{"f.yaml:1:16: inner.count: '7' is not an integer (between 1 and 1000000); write 7"});
+        Lines{"f.yaml:1:16: inner.count: '2.5' is not a whole number (between 1 and 1000000)"});
+  CHECK(
+      problems_of("inner: {count: 99999999999999999999}") ==
+      Lines{"f.yaml:1:16: inner.count: '99999999999999999999' is not a whole number (between 1 and "
+            "1000000)"});
+  CHECK(
+      problems_of("inner: {count: \"7\"}") ==
+      Lines{
+          "f.yaml:1:16: inner.count: '7' is not a whole number (between 1 and 1000000); write 7"});
   CHECK(problems_of("inner: {count: [1]}") ==
-        Lines{"f.yaml:1:16: inner.count: expected an integer, found a list"});
+        Lines{"f.yaml:1:16: inner.count: expected a whole number, found a list"});
   CHECK(problems_of("limit: soon") ==
         Lines{"f.yaml:1:8: limit: 'soon' is not a duration such as 90m (above 0)"});
   CHECK(problems_of("cache: big") ==
@@ -131,7 +135,7 @@ TEST_CASE("sections and lists must be what they are") {
 TEST_CASE("all problems come at once, in the order of the file") {
   CHECK(problems_of("x1: 1\ninner:\n  count: no\n  rate: 7\nx2: 1\n") ==
         Lines{"f.yaml:1:1: x1: unknown key",
-              "f.yaml:3:10: inner.count: 'no' is not an integer (between 1 and 1000000)",
+              "f.yaml:3:10: inner.count: 'no' is not a whole number (between 1 and 1000000)",
               "f.yaml:4:9: inner.rate: must be at least 0 and below 1, is 7",
               "f.yaml:5:1: x2: unknown key"});
 }
@@ -165,7 +169,7 @@ TEST_CASE("the environment is expanded, and kept unexpanded beside a digest") {
   const Parsed parsed = parse_sample("name: in ${env:LLMOPS_TEST_PLACE}!");
   CHECK(parsed.sample.name == "in spain!");
   const Origin& origin = parsed.origins.at("name");
-  CHECK(origin.given == "in ${env:LLMOPS_TEST_PLACE}!");
+  CHECK(origin.given == Json("in ${env:LLMOPS_TEST_PLACE}!"));
   // printf spain | sha256sum
   CHECK(origin.variables ==
         Lines{"LLMOPS_TEST_PLACE=sha256:"
@@ -174,6 +178,58 @@ TEST_CASE("the environment is expanded, and kept unexpanded beside a digest") {
         Lines{"f.yaml:1:7: name: the environment variable LLMOPS_TEST_MISSING is not set"});
   CHECK(problems_of("name: ${env:}") ==
         Lines{"f.yaml:1:7: name: a reference to the environment is written ${env:NAME}"});
+}
+
+TEST_CASE("the type of a reference comes from its key, quoted or not") {
+  ::setenv("LLMOPS_TEST_NUMBER", "7", 1);
+  ::setenv("LLMOPS_TEST_SWITCH", "on", 1);
+  const Parsed parsed = parse_sample(
+      "steps: \"${env:LLMOPS_TEST_NUMBER}\"\n"
+      "inner: {count: '1${env:LLMOPS_TEST_NUMBER}', on: '${env:LLMOPS_TEST_SWITCH}'}\n"
+      "betas: [0.5, '0.${env:LLMOPS_TEST_NUMBER}']\n"
+      "tags: ['a=${env:LLMOPS_TEST_NUMBER}', b]\n");
+  CHECK(parsed.lines() == Lines{});
+  CHECK(parsed.sample.steps == 7);
+  CHECK(parsed.sample.inner.count == 17);
+  CHECK(parsed.sample.inner.on);
+  CHECK(parsed.sample.betas == std::vector<double>{0.5, 0.7});
+  CHECK(parsed.sample.tags == Lines{"a=7", "b"});
+  CHECK(parsed.origins.at("tags").given.dump() == R"(["a=${env:LLMOPS_TEST_NUMBER}","b"])");
+  const Parsed again = parse_sample(write_yaml(fields_of(parsed.sample), parsed.origins));
+  CHECK(again.lines() == Lines{});
+  CHECK(again.sample == parsed.sample);
+}
+
+TEST_CASE("a path from the environment is kept as written, from the folder of its file") {
+  ::setenv("LLMOPS_TEST_PLACE", "a", 1);
+  const Parsed parsed = parse_sample("parts: [{path: '${env:LLMOPS_TEST_PLACE}.txt'}]", "conf");
+  CHECK(parsed.sample.parts[0].path == "conf/a.txt");
+  CHECK(parsed.origins.at("parts.0.path").given == Json("conf/${env:LLMOPS_TEST_PLACE}.txt"));
+  ::setenv("LLMOPS_TEST_PLACE", "/a", 1);
+  const Parsed whole = parse_sample("parts: [{path: '${env:LLMOPS_TEST_PLACE}.txt'}]", "conf");
+  CHECK(whole.sample.parts[0].path == "/a.txt");
+  CHECK(whole.origins.at("parts.0.path").given == Json("${env:LLMOPS_TEST_PLACE}.txt"));
+}
+
+TEST_CASE("a message does not show what the environment holds") {
+  ::setenv("LLMOPS_TEST_WORD", "hidden", 1);
+  CHECK(
+      problems_of("steps: ${env:LLMOPS_TEST_WORD}") ==
+      Lines{
+          "f.yaml:1:8: steps: the value of ${env:LLMOPS_TEST_WORD} is not a whole number (at least "
+          "1)"});
+  ::setenv("LLMOPS_TEST_WORD", "-77", 1);
+  CHECK(problems_of("steps: ${env:LLMOPS_TEST_WORD}") ==
+        Lines{"f.yaml:1:8: steps: must be at least 1, the value of ${env:LLMOPS_TEST_WORD} is "
+              "not"});
+  for (const char* text :
+       {"betas: ${env:LLMOPS_TEST_WORD}", "inner: {on: '${env:LLMOPS_TEST_WORD}'}",
+        "inner: {shape: '${env:LLMOPS_TEST_WORD}'}"}) {
+    INFO(text);
+    const Lines lines = problems_of(text);
+    CHECK(lines.size() == 1);
+    CHECK(lines[0].find("-77") == std::string::npos);
+  }
 }
 
 TEST_CASE("a credential written out is refused and not repeated") {

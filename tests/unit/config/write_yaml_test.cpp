@@ -53,6 +53,15 @@ TEST_CASE("values of the environment are written as given, with their digest") {
   CHECK(text.find("hidden") == std::string::npos);
 }
 
+TEST_CASE("a text that reads like a reference comes back as that text") {
+  Sample sample;
+  sample.name = "${env:HOME}";
+  sample.tags = {"a", "$${env:HOME}"};
+  const Parsed parsed = parse_sample(write_yaml(fields_of(sample), {}));
+  CHECK(parsed.lines() == std::vector<std::string>{});
+  CHECK(parsed.sample == sample);
+}
+
 TEST_CASE("the place of every value stands in one column") {
   const Parsed parsed = parse_sample("parts:\n- path: a\n  weight: 2\n");
   const std::string text = write_yaml_with_origins(fields_of(parsed.sample), parsed.origins);

@@ -62,7 +62,8 @@ TEST_CASE("all problems of a recipe come at once, each with its place and remedy
       Lines{"r.yaml:2:1: lr: unknown key; ours is optimizer.learning_rate",
             "r.yaml:4:9: model.arch: 'gtp2' is not one of gpt2, llama, mistral; did you mean gpt2?",
             "r.yaml:5:3: model.n_layer: unknown key; ours is model.config.num_hidden_layers",
-            "r.yaml:9:14: train.max_steps: '1e3' is not an integer (between 1 and 1000000000000); "
+            "r.yaml:9:14: train.max_steps: '1e3' is not a whole number (between 1 and "
+            "1000000000000); "
             "write 1000",
             "r.yaml:10:3: train.learning_rate: unknown key; did you mean optimizer.learning_rate?",
             "r.yaml:11:21: train.micro_batch_size: '010' could be octal; write it without leading "
@@ -79,9 +80,11 @@ TEST_CASE("all problems of a recipe come at once, each with its place and remedy
 TEST_CASE("a section that could not be read gives no ground for complaints about others") {
   const Loader load;
   // Neither "give at least one source" nor "give one of max_steps": both were meant to be there.
-  CHECK(load.problems("data: {train: oops}\ntrain: {max_steps: x}\neval: {eval_steps: 5}\n") ==
-        Lines{"r.yaml:1:15: data.train: expected a list of sections, found a value",
-              "r.yaml:2:20: train.max_steps: 'x' is not an integer (between 1 and 1000000000000)"});
+  CHECK(
+      load.problems("data: {train: oops}\ntrain: {max_steps: x}\neval: {eval_steps: 5}\n") ==
+      Lines{
+          "r.yaml:1:15: data.train: expected a list of sections, found a value",
+          "r.yaml:2:20: train.max_steps: 'x' is not a whole number (between 1 and 1000000000000)"});
 }
 
 TEST_CASE("a rule across sections is shown at the key it names") {

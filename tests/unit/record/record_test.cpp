@@ -1,6 +1,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "base/file.h"
 #include "base/text.h"
@@ -98,6 +99,34 @@ TEST_CASE("an output folder belongs to one live run, and the second is told whos
   begin_run(folder.path(), other)->finish(ExitCode::kOk, "");
   first->finish(ExitCode::kOk, "");
   begin_run(folder.path(), describe(folder))->finish(ExitCode::kOk, "");
+}
+
+TEST_CASE("the output folder is kept as written, and found by what it names") {
+  const TemporaryDirectory folder;
+  ::setenv("LLMOPS_TEST_WORD", "hidden", 1);
+  RunStart start = describe(folder);
+  start.output_dir = folder.file("out-${env:LLMOPS_TEST_WORD}");
+  const std::string real = folder.file("out-hidden");
+  CHECK(real_path(start.output_dir) == real);
+  CHECK(real_path(folder.file("$${env:LLMOPS_TEST_WORD}")) ==
+        folder.file("${env:LLMOPS_TEST_WORD}"));
+  CHECK(real_path("/a/${env:LLMOPS_TEST_MISSING}") == "/a/${env:LLMOPS_TEST_MISSING}");
+  auto recorder = begin_run(folder.path(), start);
+  RunStart same = describe(folder);
+  same.output_dir = real;
+  CHECK(error_of([&] { begin_run(folder.path(), same); })->code() == ExitCode::kBusy);
+  recorder->artifact("output", "checkpoint", real + "/checkpoint-1", "", 1);
+  recorder->event("info", "checkpoint", 1, "saved " + real + "/checkpoint-1 in " + real);
+  recorder->finish(ExitCode::kTerminated, "no space in " + real);
+  const auto found = find_unfinished(folder.path(), start.identity, real, true);
+  REQUIRE(found);
+  CHECK(found->output_dir == start.output_dir);
+  store::Store store = open(folder);
+  const auto run = find_run(store, recorder->id());
+  CHECK(run->reason == "no space in " + start.output_dir);
+  CHECK(list_artifacts(store, run->row)[0].path == start.output_dir + "/checkpoint-1");
+  CHECK(list_events(store, run->row)[0].text ==
+        "saved " + start.output_dir + "/checkpoint-1 in " + start.output_dir);
 }
 
 TEST_CASE("an unfinished run is found by identity and resumed as its next attempt") {
