@@ -8,7 +8,7 @@
 #include "base/hash.h"
 #include "base/process.h"
 #include "base/text.h"
-#include "base/version.h"
+#include "command/build_commit.h"
 #include "command/device.h"
 #include "command/model_argument.h"
 #include "config/environment.h"
@@ -149,7 +149,7 @@ TrainSetup set_up(const TrainOptions& options, const Invocation& invocation, Pro
     setup.digests["base_weights"] = digest_of_weights(*recipe.model.path);
   }
   setup.identity = digest_of(setup.digests);
-  setup.digests["code"] = version();
+  setup.digests["code"] = build_commit();
   return setup;
 }
 
