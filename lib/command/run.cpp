@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <optional>
@@ -12,6 +13,7 @@
 #include <system_error>
 
 #include "base/error.h"
+#include "base/json.h"
 #include "base/signal.h"
 #include "base/text.h"
 #include "base/version.h"
@@ -190,6 +192,14 @@ void reserve_standard_streams() {
   }
 }
 
+// Whether stderr is to hold JSON Lines and nothing else. Read from the words as they were typed,
+// for errors of the other options too.
+bool wants_json_lines(const std::vector<std::string>& words) {
+  const auto option = std::ranges::find(words, "--progress");
+  return (option < words.end() - 1 && option[1] == "json") ||
+         std::ranges::find(words, "--progress=json") != words.end();
+}
+
 }  // namespace
 
 void flush_results(const Invocation& invocation) {
@@ -224,12 +234,20 @@ int run(int argc, char** argv) {
   const char* no_color = std::getenv("NO_COLOR");
   invocation.no_color = no_color != nullptr && *no_color != '\0';
   install_signal_handlers();
+  const bool json = wants_json_lines(invocation.arguments);
   const auto report = [&](ExitCode code, std::string_view what) {
+    const int status = static_cast<int>(code);
     // Several lines are several problems, of a recipe for example.
     for (const std::string& line : split(what, '\n')) {
-      tell(invocation.err, "llmops: {}\n", printable(line));
+      if (json) {
+        const Json object =
+            Json::object().set("error", line).set("code", name_of(code)).set("exit_code", status);
+        tell(invocation.err, "{}\n", object.dump());
+      } else {
+        tell(invocation.err, "llmops: {}\n", printable(line));
+      }
     }
-    return static_cast<int>(code);
+    return status;
   };
   try {
     return static_cast<int>(dispatch_and_flush(invocation));
