@@ -1,8 +1,45 @@
 #include "command/arguments.h"
 
 #include <CLI/CLI.hpp>
+#include <utility>
+
+#include "base/text.h"
+#include "config/value.h"
 
 namespace llmops::command {
+
+namespace {
+
+template <typename Value>
+Check check_by(config::Rule rule) {
+  return [rule = std::move(rule)](const std::string& text) {
+    if (invalid_utf8(text)) return std::string("not valid UTF-8");
+    config::Node node;
+    node.kind = config::Node::Kind::kScalar;
+    node.text = text;
+    Value value{};
+    std::string problem;
+    config::assign(config::FieldRef(&value), node, rule,
+                   [&problem](const config::Node&, std::string_view message, std::string_view) {
+                     problem = message;
+                   });
+    return problem;
+  };
+}
+
+}  // namespace
+
+Check whole_number(config::Rule rule) {
+  return check_by<std::int64_t>(std::move(rule));
+}
+
+Check number(config::Rule rule) {
+  return check_by<double>(std::move(rule));
+}
+
+Check line(config::Rule rule) {
+  return check_by<std::string>(std::move(rule));
+}
 
 void add_progress_options(CLI::App& app, std::string& mode, bool& quiet) {
   app.add_option("--progress", mode,
@@ -21,7 +58,7 @@ void add_compute_options(CLI::App& app, engine::LoadOptions& options) {
       ->check(CLI::IsMember({"auto", "fp32", "bf16"}))
       ->capture_default_str();
   app.add_option("--threads", options.threads, "Processor threads; 0 = all cores")
-      ->check(CLI::Range(0, 1024))
+      ->check(whole_number(config::between(0, 1024)))
       ->capture_default_str();
 }
 

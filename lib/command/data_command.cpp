@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <limits>
 #include <memory>
 
 #include "base/error.h"
@@ -57,10 +56,10 @@ Action define_show(CLI::App& app, const Invocation& invocation) {
   const auto options = std::make_shared<ShowOptions>();
   add_recipe_arguments(app, options->recipe);
   app.add_option("-n,--rows", options->rows.count, "How many rows")
-      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 40))
+      ->check(whole_number(config::between(1, 0x1p40)))
       ->capture_default_str();
   app.add_option("--from", options->rows.first, "The first row, in the order of training")
-      ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 40))
+      ->check(whole_number(config::between(0, 0x1p40)))
       ->capture_default_str();
   app.add_flag("--eval", options->rows.eval, "Rows of the eval set");
   app.add_flag("--tokens", options->rows.tokens, "Mark the end of each token with |");
@@ -164,10 +163,10 @@ Action define_synth(CLI::App& app, const Invocation& invocation) {
       ->required()
       ->check(CLI::IsMember(std::vector<std::string>(kinds.begin(), kinds.end())));
   app.add_option("--documents", options->synth.documents, "How many")
-      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1'000'000'000'000}))
+      ->check(whole_number(config::between(1, 1e12)))
       ->capture_default_str();
   app.add_option("--seed", options->synth.seed, "The same seed gives the same text")
-      ->check(CLI::Range(std::int64_t{0}, std::numeric_limits<std::int64_t>::max()))
+      ->check(whole_number(config::at_least(0)))
       ->capture_default_str();
   app.add_option("-o,--output", options->output, "A new file; by default the standard output")
       ->type_name("FILE");

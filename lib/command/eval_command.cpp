@@ -227,14 +227,16 @@ Action define(CLI::App& app, const Invocation& invocation) {
       ->allow_extra_args(false);
   app.add_option("--max-seq-length", options->max_seq_length,
                  "Tokens of a window (default: the model's)")
-      ->check(CLI::Range(std::int64_t{2}, std::int64_t{1} << 24));
+      ->check(whole_number(config::between(2, 1 << 24)));
   app.add_option("--batch-size", options->batch_size, "Windows scored at a time")
-      ->check(CLI::Range(1, 65536))
+      ->check(whole_number(config::between(1, 65536)))
       ->capture_default_str();
   app.add_option("--max-batches", options->max_batches, "Score no more batches than this")
-      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 40));
-  app.add_option("--name", options->name, "Name of the run; by default a new one");
+      ->check(whole_number(config::between(1, 0x1p40)));
+  app.add_option("--name", options->name, "Name of the run; by default a new one")
+      ->check(line(recipe::name_rule()));
   app.add_option("--experiment", options->experiment, "Experiment of the run")
+      ->check(line(recipe::name_rule()))
       ->capture_default_str();
   add_compute_options(app, options->compute);
   add_progress_options(app, options->progress, options->quiet);

@@ -131,10 +131,6 @@ ExitCode generate(Options& options, const Invocation& invocation) {
   return ExitCode::kOk;
 }
 
-// CLI::Range compares, and a NaN is neither below nor above.
-std::string refuse_nan(const std::string& text) {
-  return parse_double(text) ? "" : printable(text) + " is not a number";
-}
 std::string refuse_empty(const std::string& text) {
   return text.empty() ? "an empty text ends nothing" : "";
 }
@@ -145,20 +141,17 @@ Action define(CLI::App& app, const Invocation& invocation) {
   app.add_option("MODEL", options->model, kModelHelp)->required();
   app.add_option("PROMPT", options->prompt, "Text to go on from; nothing when it is left out");
   app.add_option("--max-tokens", request.max_tokens, "Most tokens to generate")
-      ->check(CLI::Range(1, 10'000'000))
+      ->check(whole_number(config::between(1, 1e7)))
       ->capture_default_str();
   app.add_option("--temperature", request.sampling.temperature, "0 takes the most likely token")
-      ->check(CLI::Range(0.0, 100.0))
-      ->check(refuse_nan)
+      ->check(number(config::between(0, 100)))
       ->capture_default_str();
   app.add_option("--top-k", request.sampling.top_k, "Draw among the N most likely; 0 = all")
-      ->check(CLI::Range(0, 16'777'216))
+      ->check(whole_number(config::between(0, 1 << 24)))
       ->capture_default_str();
   app.add_option("--top-p", request.sampling.top_p,
                  "Draw among the most likely whose probabilities reach X")
-      ->check(CLI::Range(0.0, 1.0))
-      ->check(CLI::PositiveNumber)
-      ->check(refuse_nan)
+      ->check(number(config::between(0, 1).exclude_low()))
       ->capture_default_str();
   app.add_option("--seed", options->seed, "The same seed gives the same text")
       ->check(CLI::Range(std::int64_t{0}, std::numeric_limits<std::int64_t>::max()))

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/signal.h"
 #include "base/text.h"
+#include "command/arguments.h"
 #include "command/open_store.h"
 #include "command/tell.h"
 #include "command/track_plot.h"
@@ -65,7 +66,7 @@ ExitCode list(ListOptions options, const Invocation& invocation) {
 Action define_list(CLI::App& app, const Invocation& invocation) {
   const auto options = std::make_shared<ListOptions>();
   app.add_option("-n", options->filter.limit, "How many; 0 = all")
-      ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 40))
+      ->check(whole_number(config::between(0, 0x1p40)))
       ->capture_default_str();
   app.add_option("--sort", options->filter.sort,
                  "created, ended, duration, name, status, kind, experiment or a metric;\n"
@@ -173,7 +174,7 @@ Action define_tail(CLI::App& app, const Invocation& invocation) {
   const auto options = std::make_shared<TailOptions>();
   app.add_option("RUN", options->run, kRunHelp)->required();
   app.add_option("-n", options->tail.lines, "Lines of the past to begin with")
-      ->check(CLI::Range(0, 1'000'000))
+      ->check(whole_number(config::between(0, 1e6)))
       ->capture_default_str();
   app.add_option("-m,--metric", options->tail.metrics,
                  "Only this; may be repeated (default: all but sys/)")

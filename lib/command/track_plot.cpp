@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "command/arguments.h"
 #include "command/open_store.h"
 #include "command/tell.h"
 #include "store/query.h"
@@ -134,12 +135,12 @@ Action define_track_plot(CLI::App& app, const Invocation& invocation) {
       ->check(CLI::IsMember({"step", "time"}))
       ->capture_default_str();
   app.add_option("--smooth", options->smooth, "Weight of a moving average, 0 to 0.999")
-      ->check(CLI::Range(0.0, 0.999));
+      ->check(number(config::between(0, 0.999)));
   app.add_flag("--log-y", options->picture.log_y, "Logarithmic y axis");
   app.add_option("--width", options->picture.width, "Characters (default: the terminal's)")
-      ->check(CLI::Range(24, 1000));
+      ->check(whole_number(config::between(24, 1000)));
   app.add_option("--height", options->picture.height, "Lines")
-      ->check(CLI::Range(2, 200))
+      ->check(whole_number(config::between(2, 200)))
       ->capture_default_str();
   app.add_flag("--json", options->json, "All points: an array of {run, name, metric, x, y}");
   return [options, &invocation] { return plot(*options, invocation); };

@@ -295,6 +295,11 @@ Action define(CLI::App& app, const Invocation& invocation) {
   add_shorthand(app, *options, "--experiment", "logging.experiment", "Experiment of the run");
   app.add_option("--tag", options->tags, "Label of the run, beside the recipe's; may be repeated")
       ->type_name("KEY=VALUE")
+      ->check(line(recipe::tag_rule()))
+      ->check([](const std::string& tag) {
+        const std::size_t equals = tag.find('=');
+        return equals == std::string::npos || equals == 0 ? "not KEY=VALUE" : "";
+      })
       ->allow_extra_args(false);
   add_shorthand(app, *options, "--output-dir", "output_dir", "Folder for checkpoints")
       ->type_name("PATH");
@@ -310,7 +315,7 @@ Action define(CLI::App& app, const Invocation& invocation) {
                  "Write the first batches to a file, for comparing trainers")
       ->type_name("PATH");
   app.add_option("--export-steps", options->export_steps, "How many steps of batches")
-      ->check(CLI::Range(1, 1'000'000))
+      ->check(whole_number(config::between(1, 1e6)))
       ->capture_default_str();
   return [options, &invocation] { return train(*options, invocation); };
 }

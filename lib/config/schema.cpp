@@ -17,6 +17,7 @@ Json base_type(std::string_view type) {
 void add_rule(const Rule& rule, Json& schema) {
   if (rule.low) schema.set(rule.open_low ? "exclusiveMinimum" : "minimum", *rule.low);
   if (rule.high) schema.set(rule.open_high ? "exclusiveMaximum" : "maximum", *rule.high);
+  if (rule.longest > 0) schema.set("minLength", 1).set("maxLength", rule.longest);
   if (rule.choices.empty()) return;
   Json choices = Json::array();
   for (const std::string_view choice : rule.choices) choices.push(choice);

@@ -116,9 +116,24 @@ std::string shown(const Node& node) {
                             : fmt::format("the value of {}", printable(node.given));
 }
 
+// Whether a text with a bound is one line within it.
+bool fits(std::string_view text, const Node& node, const Rule& rule, const Report& report) {
+  const std::size_t width = display_width(text);
+  if (width < 1 || width > rule.longest) {
+    report(node, fmt::format("must be {}, has {}", describe(rule), width), "");
+    return false;
+  }
+  if (text.find_first_of("\r\n") != std::string_view::npos) {
+    report(node, "must be one line", "");
+    return false;
+  }
+  return true;
+}
+
 template <typename T>
 bool allowed(const T& value, const Node& node, const Rule& rule, const Report& report) {
   if constexpr (std::is_same_v<T, std::string>) {
+    if (rule.longest > 0 && !fits(value, node, rule, report)) return false;
     if (rule.choices.empty()) return true;
     if (std::find(rule.choices.begin(), rule.choices.end(), value) != rule.choices.end()) {
       return true;
@@ -211,6 +226,7 @@ std::string describe(const Rule& rule) {
     const std::vector<std::string> names(rule.choices.begin(), rule.choices.end());
     return names.size() == 1 ? names[0] : "one of " + join(names, ", ");
   }
+  if (rule.longest > 0) return fmt::format("1 to {} characters", rule.longest);
   if (rule.low && rule.high) {
     const std::string low = format_double(*rule.low), high = format_double(*rule.high);
     if (low == high) return low;

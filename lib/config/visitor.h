@@ -30,6 +30,7 @@ struct Rule {
   std::optional<double> low, high;  // inclusive unless open
   bool open_low = false, open_high = false;
   std::vector<std::string_view> choices;  // a text must be one of them
+  std::size_t longest = 0;                // a text of one line and 1 to so many characters; 0 = any
   bool is_path = false;                   // relative to the file that holds it
   bool required = false;
   Role role = Role::kIdentity;
@@ -79,6 +80,11 @@ inline Rule above(double low) {
 inline Rule one_of(std::vector<std::string_view> names) {
   Rule r;
   r.choices = std::move(names);
+  return r;
+}
+inline Rule one_line(std::size_t longest) {
+  Rule r;
+  r.longest = longest;
   return r;
 }
 inline Rule path() {

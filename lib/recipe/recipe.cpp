@@ -10,7 +10,7 @@ void Recipe::fields(config::Visitor& v) {
   v.field("version", version, "Version of the recipe language.",
           config::between(1, 1).operational());
   v.field("method", method, "What is done with the model.", config::one_of({"pretrain"}));
-  v.field("output_dir", output_dir, "Where checkpoints are written.", config::any().operational());
+  v.field("output_dir", output_dir, "Where checkpoints are written.", folder_rule().operational());
   v.field("seed", seed, "Seed of weights, order of the data, dropout and samples.",
           config::at_least(0));
   v.field("deterministic", deterministic, "The same recipe and thread count give the same bits.");

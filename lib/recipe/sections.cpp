@@ -17,7 +17,21 @@ constexpr double kMostSize = 1 << 20;  // of a dimension of the model
 constexpr double kMostSteps = 1e12;    // steps, windows, documents
 constexpr double kMostTokens = 1e15;
 constexpr double kMostBatch = 1 << 20;  // sequences
+constexpr std::size_t kLongestName = 200, kLongestTag = 1000, kLongestPath = 4095;
+constexpr double kMostThreads = 1024;
 }  // namespace
+
+config::Rule name_rule() {
+  return config::one_line(kLongestName);
+}
+
+config::Rule tag_rule() {
+  return config::one_line(kLongestTag);
+}
+
+config::Rule folder_rule() {
+  return config::one_line(kLongestPath);
+}
 
 void ModelShape::fields(config::Visitor& v) {
   v.field("hidden_size", hidden_size, "Width of the model.", between(1, kMostSize));
@@ -101,7 +115,7 @@ void Data::fields(config::Visitor& v) {
           one_of({"split", "truncate", "drop", "error"}));
   v.field("append_eos", append_eos,
           "A document ends with the tokenizer's end token, if it has one.");
-  v.field("cache_dir", cache_dir, "Where tokenized text is kept.", any().operational());
+  v.field("cache_dir", cache_dir, "Where tokenized text is kept.", folder_rule().operational());
 }
 
 void Train::fields(config::Visitor& v) {
@@ -130,7 +144,7 @@ void Train::fields(config::Visitor& v) {
           "Recompute activations in the backward pass to save memory.",
           one_of({"off", "selective", "full"}).operational());
   v.field("threads", threads, "Processor threads; 0 = all cores of this process.",
-          between(0, 4096).operational());
+          between(0, kMostThreads).operational());
   v.field("device", device, "Where to train; auto takes CUDA when a device answers.",
           one_of({"auto", "cpu", "cuda"}).operational());
   v.field("ema_decay", ema_decay, "Decay of the moving average of the weights; 0 = none.",
@@ -216,9 +230,10 @@ void Logging::fields(config::Visitor& v) {
   v.field("system_metrics_seconds", system_metrics_seconds,
           "Seconds between samples of processor and memory use; 0 = none.",
           between(0, 1e6).operational());
-  v.field("run_name", run_name, "Name of the run; by default a new one.", any().operational());
-  v.field("experiment", experiment, "Group of runs that it belongs to.", any().operational());
-  v.field("tags", tags, "Labels of the run, each key=value.", any().operational());
+  v.field("run_name", run_name, "Name of the run; by default a new one.",
+          name_rule().operational());
+  v.field("experiment", experiment, "Group of runs that it belongs to.", name_rule().operational());
+  v.field("tags", tags, "Labels of the run, each key=value.", tag_rule().operational());
 }
 
 }  // namespace llmops::recipe

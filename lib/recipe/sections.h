@@ -10,6 +10,12 @@
 // One struct per section of a recipe; fields() lists in sections.cpp. Defaults stand at the member.
 namespace llmops::recipe {
 
+// Names of runs and experiments, and their tags: wherever they are shown they take one line.
+config::Rule name_rule();
+config::Rule tag_rule();
+// Folders that a run makes.
+config::Rule folder_rule();
+
 // The shape of a model trained from scratch. Names are Hugging Face's config.json names.
 struct ModelShape {
   std::int64_t hidden_size = 128;
