@@ -114,7 +114,10 @@ class TorchEngine final : public engine::Engine {
 
   double matmul_flops(bool bf16) override {
     use_threads(0);
-    return translated([&] { return measure_matmul_flops(has_cuda(), bf16); });
+    return translated([&] {
+      return measure_matmul_flops(has_cuda() ? at::Device(at::kCUDA, 0) : at::Device(at::kCPU),
+                                  bf16);
+    });
   }
 
   std::string description() const override {

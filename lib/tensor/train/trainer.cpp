@@ -264,7 +264,7 @@ void TrainLoop::report(const StepValues& values, std::int64_t tokens, double rat
                        double zscore) {
   if (!pace_) {
     pace_.emplace(job_.plan.flops_per_token,
-                  measure_matmul_flops(weights_.device().is_cuda(), weights_.bf16()));
+                  measure_matmul_flops(weights_.device(), weights_.bf16()));
   }
   pace_->add(seconds, tokens);
   engine::StepReport report;
