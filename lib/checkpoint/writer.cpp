@@ -22,7 +22,7 @@ void require_space(const std::string& output_dir, std::uint64_t needed) {
                                               format_bytes(static_cast<double>(needed)),
                                               format_bytes(static_cast<double>(free))))
       .at(output_dir)
-      .hint("free space, or lower checkpoint.keep_last");
+      .hint("free space, then resume from the newest checkpoint");
 }
 
 // Puts `temporary` in the place of an existing `final`, which is left under `temporary`. Where the

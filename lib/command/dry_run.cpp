@@ -89,6 +89,7 @@ ExitCode dry_run(const TrainOptions& options, const Invocation& invocation) {
     print_plan(invocation.out, recipe, plan, data, seconds);
   }
   if (recipe.train.device == "cpu") plan::check_fits(plan, recipe, config, machine);
+  plan::check_disk(plan, recipe, machine);
   return ExitCode::kOk;
 }
 

@@ -8,6 +8,7 @@
 #include "base/hash.h"
 #include "base/process.h"
 #include "base/text.h"
+#include "checkpoint/checkpoint.h"
 #include "command/build_commit.h"
 #include "command/device.h"
 #include "command/model_argument.h"
@@ -25,6 +26,20 @@ std::string existing_parent(std::string path) {
   path = absolute_path(path);
   while (!is_directory(path) && path != "/") path = parent_path(path);
   return path;
+}
+
+// Of the checkpoints in the folder: a run that goes on replaces them.
+std::uint64_t checkpoint_bytes_in(const std::string& folder) {
+  std::uint64_t bytes = 0;
+  for (const checkpoint::Found& found : checkpoint::list_checkpoints(folder)) {
+    try {
+      for (const auto& [name, file] : checkpoint::read_manifest(found.path).files) {
+        bytes += file.bytes;
+      }
+    } catch (const Error&) {  // not one of ours, which pruning leaves alone
+    }
+  }
+  return bytes;
 }
 
 std::string digest_of(const std::map<std::string, std::string>& parts) {
@@ -112,7 +127,9 @@ plan::Machine this_machine(const recipe::Recipe& recipe) {
   machine.cores = available_cores();
   machine.bf16 = recipe.train.device == "cuda" || engine::cpu_has_bf16();
   machine.available_memory = static_cast<std::int64_t>(memory_status().available_bytes);
-  machine.free_disk = static_cast<std::int64_t>(free_bytes(existing_parent(recipe.output_dir)));
+  machine.amx = recipe.train.device != "cuda" && engine::cpu_has_amx();
+  machine.free_disk = static_cast<std::int64_t>(free_bytes(existing_parent(recipe.output_dir)) +
+                                                checkpoint_bytes_in(recipe.output_dir));
   return machine;
 }
 
@@ -142,6 +159,7 @@ TrainSetup set_up(const TrainOptions& options, const Invocation& invocation, Pro
   if (recipe.train.device == "cpu") {
     plan::check_fits(setup.plan, recipe, setup.config, setup.machine);
   }
+  plan::check_disk(setup.plan, recipe, setup.machine);
   setup.digests = {{"recipe", setup.loaded.digest},
                    {"data", setup.dataset->digest()},
                    {"tokenizer", setup.dataset->tokenizer().digest()}};

@@ -109,14 +109,19 @@ Engine& load_engine(const std::string& device) {
   return *engine;
 }
 
+bool cpu_has_amx() {
+#if defined(__x86_64__)
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (d & (1u << 22)) != 0;
+#else
+  return false;
+#endif
+}
+
 bool cpu_has_bf16() {
 #if defined(__x86_64__)
   unsigned a = 0, b = 0, c = 0, d = 0;
-  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return false;
-  const bool amx_bf16 = (d & (1u << 22)) != 0;
-  if (!__get_cpuid_count(7, 1, &a, &b, &c, &d)) return amx_bf16;
-  const bool avx512_bf16 = (a & (1u << 5)) != 0;
-  return amx_bf16 || avx512_bf16;
+  return cpu_has_amx() || (__get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & (1u << 5)) != 0);
 #else
   return false;
 #endif

@@ -129,4 +129,15 @@ std::vector<Buffer> activation_buffers(const arch::TransformerConfig& config, co
   return activation_buffers(config, shape);
 }
 
+ActivationShape scoring_shape(std::int64_t rows, std::int64_t length, Precision precision) {
+  constexpr std::int64_t kChunkRows = 512;
+  ActivationShape shape;
+  shape.rows = rows;
+  shape.length = length;
+  shape.loss_chunk_rows = std::min(rows * length, kChunkRows);
+  shape.precision = precision;
+  shape.training = false;
+  return shape;
+}
+
 }  // namespace llmops::plan

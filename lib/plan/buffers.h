@@ -33,6 +33,8 @@ struct ActivationShape {
 };
 std::vector<Buffer> activation_buffers(const arch::TransformerConfig& config,
                                        const ActivationShape& shape);
+// Of a model that scores `rows` sequences.
+ActivationShape scoring_shape(std::int64_t rows, std::int64_t length, Precision precision);
 // Of one shard of the plan.
 std::vector<Buffer> activation_buffers(const arch::TransformerConfig& config, const Plan& plan);
 

@@ -8,12 +8,13 @@ namespace llmops::plan {
 namespace {
 
 std::int64_t memory_of(const recipe::Recipe& recipe, const arch::TransformerConfig& config,
-                       const Machine& machine) {
+                       const Machine& machine, std::int64_t total_steps) {
   Plan plan;
+  plan.total_steps = total_steps;
   plan_shape(recipe, config, plan);
   plan_precision(recipe, machine, plan);
   plan_threading(recipe, config, machine, plan);
-  plan_memory(recipe, config, plan);
+  plan_memory(recipe, config, machine, plan);
   return plan.memory_bytes();
 }
 
@@ -26,8 +27,8 @@ std::string bytes_text(std::int64_t bytes) {
 class Remedy {
  public:
   Remedy(const recipe::Recipe& recipe, const arch::TransformerConfig& config,
-         const Machine& machine)
-      : recipe_(recipe), config_(config), machine_(machine) {}
+         const Machine& machine, std::int64_t total_steps)
+      : recipe_(recipe), config_(config), machine_(machine), total_steps_(total_steps) {}
 
   std::optional<std::string> find() {
     for (const char* mode : {"", "selective", "full"}) {
@@ -51,7 +52,7 @@ class Remedy {
   }
 
   std::optional<std::string> fits(const recipe::Recipe& changed, const std::string& settings) {
-    const std::int64_t bytes = memory_of(changed, config_, machine_);
+    const std::int64_t bytes = memory_of(changed, config_, machine_, total_steps_);
     if (bytes > machine_.available_memory) return std::nullopt;
     return "set " + settings + " (" + bytes_text(bytes) + ")";
   }
@@ -77,6 +78,7 @@ class Remedy {
   const recipe::Recipe& recipe_;
   const arch::TransformerConfig& config_;
   const Machine& machine_;
+  std::int64_t total_steps_;
 };
 
 }  // namespace
@@ -88,7 +90,7 @@ void check_fits(const Plan& plan, const recipe::Recipe& recipe,
   Error error(ExitCode::kOutOfMemory,
               fmt::format("training needs {}, {} are available", bytes_text(needed),
                           bytes_text(machine.available_memory)));
-  const auto remedy = Remedy(recipe, config, machine).find();
+  const auto remedy = Remedy(recipe, config, machine, plan.total_steps).find();
   throw error.hint(remedy ? *remedy
                           : "no batch size and no recomputation fits; choose a smaller model or a "
                             "shorter data.max_seq_length");

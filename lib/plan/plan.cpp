@@ -68,7 +68,7 @@ Plan make_plan(const recipe::Recipe& recipe, const arch::TransformerConfig& conf
   plan_precision(recipe, machine, plan);
   plan_threading(recipe, config, machine, plan);
   plan_horizon(recipe, rows_per_epoch, tokens_per_epoch, plan);
-  plan_memory(recipe, config, plan);
+  plan_memory(recipe, config, machine, plan);
   plan_disk(recipe, config, plan);
   return plan;
 }

@@ -24,7 +24,7 @@ std::string_view name_of(Threading threading);
 // Steps of a run that only max_time ends.
 constexpr std::int64_t kOpenEnd = 1'000'000'000'000'000;
 
-// One named part of the memory a run will hold, above what the loaded libraries take.
+// One named part of the memory that a run will hold.
 struct MemoryItem {
   std::string name;  // "weights", "activations", "loss layer" …
   std::int64_t bytes = 0;
@@ -60,7 +60,9 @@ struct Plan {
 struct Machine {
   int cores = 1;
   bool bf16 = false;
-  std::int64_t available_memory = 0, free_disk = 0;
+  bool amx = false;  // products in bf16 are oneDNN's
+  std::int64_t available_memory = 0;
+  std::int64_t free_disk = 0;  // for output_dir, what its checkpoints hold included
 };
 
 // Rows (sequences) and supervised tokens of an epoch as the data has them. The recipe is validated.
@@ -82,5 +84,7 @@ RowRange rows_of_pass(const Plan& plan, std::int64_t rows, int shard, std::int64
 // does not fit into the machine. Available memory of 0 is unknown, and everything fits.
 void check_fits(const Plan& plan, const recipe::Recipe& recipe,
                 const arch::TransformerConfig& config, const Machine& machine);
+// Throws Error(kStorage) with what would fit when the checkpoints of the run do not.
+void check_disk(const Plan& plan, const recipe::Recipe& recipe, const Machine& machine);
 
 }  // namespace llmops::plan

@@ -23,10 +23,8 @@ void plan_threading(const recipe::Recipe& recipe, const arch::TransformerConfig&
 // Throws Error(kUsage) when the schedule does not fit into the steps.
 void plan_horizon(const recipe::Recipe& recipe, std::int64_t rows_per_epoch,
                   std::int64_t tokens_per_epoch, Plan& plan);
-void plan_memory(const recipe::Recipe& recipe, const arch::TransformerConfig& config, Plan& plan);
+void plan_memory(const recipe::Recipe& recipe, const arch::TransformerConfig& config,
+                 const Machine& machine, Plan& plan);
 void plan_disk(const recipe::Recipe& recipe, const arch::TransformerConfig& config, Plan& plan);
-
-// Whether the recipe's data has an evaluation set.
-bool evaluates(const recipe::Recipe& recipe);
 
 }  // namespace llmops::plan

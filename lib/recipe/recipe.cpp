@@ -82,4 +82,8 @@ std::optional<std::string> schedule_problem(const LrScheduler& scheduler,
   return std::nullopt;
 }
 
+bool has_eval_set(const Recipe& recipe) {
+  return !recipe.data.eval.empty() || recipe.data.eval_split > 0;
+}
+
 }  // namespace llmops::recipe

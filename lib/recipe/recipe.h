@@ -46,6 +46,8 @@ std::int64_t global_batch_size(const Train& train);
 
 // Why the schedule is longer than a run of `total_steps`; nothing when it fits.
 std::optional<std::string> schedule_problem(const LrScheduler& scheduler, std::int64_t total_steps);
+// Whether the recipe's data has an evaluation set.
+bool has_eval_set(const Recipe& recipe);
 
 // The transformer that the recipe describes, for a tokenizer of this size (padding of the
 // vocabulary is never added). Calls arch::check.

@@ -141,7 +141,7 @@ class Checker {
 
   void evaluation() {
     const Eval& eval = r_.eval;
-    const bool has_data = !r_.data.eval.empty() || r_.data.eval_split > 0;
+    const bool has_data = has_eval_set(r_);
     require(eval.eval_steps == 0 || has_data, "eval.eval_steps",
             "needs data.eval or data.eval_split");
     require(!eval.at_start || has_data, "eval.at_start", "needs data.eval or data.eval_split");
@@ -182,8 +182,8 @@ class Checker {
 std::vector<std::string> recorded_metrics(const Recipe& recipe) {
   std::vector<std::string> names{"train/loss", "train/tokens",      "grad_norm", "learning_rate",
                                  "epoch",      "tokens_per_second", "mfu",       "step_seconds"};
-  const bool has_data = !recipe.data.eval.empty() || recipe.data.eval_split > 0;
-  if (has_data && (recipe.eval.eval_steps > 0 || recipe.eval.at_start || recipe.eval.at_end)) {
+  if (has_eval_set(recipe) &&
+      (recipe.eval.eval_steps > 0 || recipe.eval.at_start || recipe.eval.at_end)) {
     for (const char* name : {"loss", "perplexity", "bits_per_byte", "loss_stderr"}) {
       names.push_back(std::string("eval/") + name);
       if (recipe.train.ema_decay > 0) names.push_back(std::string("eval/ema_") + name);

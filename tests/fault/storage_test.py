@@ -187,6 +187,17 @@ class FullDiskTest(program.ProgramTest):
         self.assertEqual(self.final_state("saved")["model.safetensors"],
                          expected[0]["model.safetensors"])
 
+    def test_checkpoints_that_will_not_fit_are_refused_before_the_run_and_the_advice_helps(self):
+        out = self.on_small_disk("out", "900k", """
+            for dry in --dry-run ""; do
+              status=0; $LLMOPS train recipe.yaml $dry || status=$?; test $status = 11
+              test -z "$(ls out)"; test ! -e .llmops/store.db
+            done
+            $LLMOPS train recipe.yaml checkpoint.keep_last=1 train.max_steps=4
+            $LLMOPS train recipe.yaml checkpoint.keep_last=1 --resume out""")
+        self.assertIn("the checkpoints need", out)
+        self.assertIn("set checkpoint.keep_last=1, or free space", out)
+
     def test_a_new_run_is_refused_by_a_store_on_a_full_disk(self):
         self.on_small_disk(".llmops", "2m", """
             status=0; $LLMOPS train recipe.yaml || status=$?; test $status = 0

@@ -77,12 +77,8 @@ void LanguageModel::check_length(std::int64_t length) const {
 
 Activations& LanguageModel::buffers_for(std::int64_t rows, std::int64_t length) {
   if (!activations_ || activations_->rows != rows || activations_->length != length) {
-    plan::ActivationShape shape;
-    shape.rows = rows;
-    shape.length = length;
-    shape.loss_chunk_rows = std::min<std::int64_t>(rows * length, 512);
-    shape.precision = bf16_ ? plan::Precision::kBf16Mixed : plan::Precision::kFp32;
-    shape.training = false;
+    const auto shape = plan::scoring_shape(
+        rows, length, bf16_ ? plan::Precision::kBf16Mixed : plan::Precision::kFp32);
     activations_.reset();
     activations_.emplace(config_, plan::activation_buffers(config_, shape), rows, length,
                          weights_.token_embedding.device(), shape.precision);

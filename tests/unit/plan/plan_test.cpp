@@ -193,13 +193,11 @@ TEST_CASE("weights, gradients and optimizer take what their types take") {
   CHECK(item(fp32, "optimizer") == 2 * size);
   CHECK(item(fp32, "bf16 weights") == 0);
   CHECK(item(fp32, "average") == 0);
-  CHECK(item(fp32, "evaluation") == 0);
   recipe.train.ema_decay = 0.999;
   recipe.data.eval_split = 0.1;
   const Plan mixed = make_plan(recipe, config, 10, 5120, machine(2, true));
   CHECK(item(mixed, "bf16 weights") == size / 2);
   CHECK(item(mixed, "average") == size);
-  CHECK(item(mixed, "evaluation") > 0);
   CHECK(item(mixed, "activations") < item(fp32, "activations"));
   const Plan shared = make_plan(recipe, gpt2(2, 64), 10, 5120, machine(4));
   CHECK(item(shared, "gradients") == 4 * item(shared, "weights"));
@@ -225,20 +223,105 @@ TEST_CASE("activations take the sum of the buffers that a pass needs") {
   CHECK(plan.memory_bytes() == sum);
 }
 
+TEST_CASE("memory holds what evaluation and samples need for a while") {
+  const std::int64_t L = 3, C = 512, N = 8 * 64;
+  arch::TransformerConfig config = gpt2(L, C);
+  recipe::Recipe recipe = recipe_of(8, 64);
+  recipe.generate.count = 0;
+  const auto evaluation = [&](bool bf16 = false) {
+    return item(make_plan(recipe, config, 10, 5120, machine(1, bf16)), "evaluation");
+  };
+  CHECK(evaluation() == 0);
+  recipe.data.eval_split = 0.1;
+  // One block's buffers, the logits of 512 rows and the batch.
+  const std::int64_t one = 4 * N * (2 * C + 2 * C + 4 + 3 * C + C + 16 + 4 * C + 4 * C) +
+                           4 * N * (2 * C + 2 + C) + 4 * (N * 65 + N) + 4 * 4 * N;
+  CHECK(evaluation() == one);
+  const std::int64_t mixed = evaluation(true);
+  CHECK(mixed < one);
+  recipe.train.ema_decay = 0.99;  // scored in float, besides the weights
+  CHECK(evaluation() == 2 * one);
+  CHECK(evaluation(true) == mixed + one);
+  recipe.eval.at_end = false;
+  CHECK(evaluation() == 0);
+  recipe.eval.eval_steps = 1000;
+  CHECK(evaluation() == 2 * one);
+  recipe.eval.eval_steps = 1001;  // beyond the last step
+  CHECK(evaluation() == 0);
+
+  // Keys and values of 11 tokens, and the buffers that read a prompt of 1 and of 3.
+  recipe.generate = {};
+  recipe.generate.count = 1;
+  recipe.generate.max_tokens = 10;
+  const std::int64_t cache = 2 * L * 11 * C * 4;
+  CHECK(evaluation() > cache);
+  CHECK(evaluation() < cache + (1 << 20));
+  const std::int64_t short_prompt = evaluation();
+  recipe.generate.prompts = {"a", "abc"};
+  CHECK(evaluation() > short_prompt + 2 * L * 2 * C * 4);
+  recipe.data.eval_split = 0.1;
+  recipe.eval.at_end = true;  // not at one time with samples
+  CHECK(evaluation() == 2 * one);
+}
+
+TEST_CASE("memory counts the program, and what kernels hold per thread") {
+  const auto config = gpt2(12, 512);
+  const Plan one = make_plan(recipe_of(8, 64), config, 10, 5120, machine(1));
+  CHECK(item(one, "program") >= 100'000'000);
+  const Plan four = make_plan(recipe_of(8, 64), config, 10, 5120, machine(4));
+  CHECK(item(four, "kernels") > item(one, "kernels"));
+  Machine amx = machine(1, true);
+  amx.amx = true;
+  const Plan onednn = make_plan(recipe_of(8, 64), config, 10, 5120, amx);
+  CHECK(item(onednn, "kernels") > item(one, "kernels") + 2 * 512 * 2048);
+}
+
 TEST_CASE("the disk holds the kept checkpoints and the one being written") {
   const auto config = gpt2(12, 512);
   recipe::Recipe recipe = recipe_of(8, 64);
+  const auto checkpoints = [&] {
+    const Plan plan = make_plan(recipe, config, 10, 5120, machine(2));
+    return plan.disk_bytes / plan.checkpoint_bytes;
+  };
   recipe.checkpoint.save_steps = 100;
   recipe.checkpoint.keep_last = 2;
   recipe.checkpoint.keep_best = 1;
   const Plan plan = make_plan(recipe, config, 10, 5120, machine(2));
   CHECK(plan.checkpoint_bytes > 12 * config.parameter_count());
-  CHECK(plan.checkpoint_bytes < 12 * config.parameter_count() + (2 << 20));
+  CHECK(plan.checkpoint_bytes < 12 * config.parameter_count() + (1 << 20));
   CHECK(plan.disk_bytes == 3 * plan.checkpoint_bytes);
   recipe.data.eval_split = 0.1;
-  CHECK(make_plan(recipe, config, 10, 5120, machine(2)).disk_bytes == 4 * plan.checkpoint_bytes);
+  CHECK(checkpoints() == 4);
   recipe.checkpoint.save_steps = 0;
-  CHECK(make_plan(recipe, config, 10, 5120, machine(2)).disk_bytes == plan.checkpoint_bytes);
+  CHECK(checkpoints() == 1);
+  recipe.eval.eval_steps = 500;  // each may be the best so far, and is saved then
+  CHECK(checkpoints() == 3);
+  recipe.checkpoint.keep_best = 0;
+  CHECK(checkpoints() == 1);
+}
+
+TEST_CASE("checkpoints that do not fit on the disk are refused with what would fit") {
+  const auto config = gpt2(2, 64);
+  recipe::Recipe recipe = recipe_of(8, 64);
+  recipe.data.eval_split = 0.1;
+  recipe.checkpoint.save_steps = 100;
+  recipe.checkpoint.keep_last = 3;
+  const Plan plan = make_plan(recipe, config, 10, 5120, machine(2));
+  const auto error = [&](double checkpoints) {
+    Machine m = machine(2);
+    m.free_disk =
+        static_cast<std::int64_t>(checkpoints * static_cast<double>(plan.checkpoint_bytes));
+    return error_text([&] { check_disk(plan, recipe, m); });
+  };
+  CHECK(error(5).empty());
+  CHECK_THAT(error(4.9), ContainsSubstring("storage: out: the checkpoints need") &&
+                             ContainsSubstring("set checkpoint.keep_last=1, or free space"));
+  CHECK_THAT(error(2.5),
+             ContainsSubstring("set checkpoint.keep_last=1 checkpoint.keep_best=0, or free space"));
+  CHECK_THAT(error(1.5), ContainsSubstring("checkpoint.keep_best=0 checkpoint.save_steps=0, or"));
+  // What cannot help is not advised.
+  CHECK_THAT(error(0.5), !ContainsSubstring("keep_last") &&
+                             ContainsSubstring("free space, or choose an output_dir"));
 }
 
 TEST_CASE("the largest model and batch that pass have a plan without overflow") {
