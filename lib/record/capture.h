@@ -11,11 +11,11 @@ namespace llmops::record {
 struct GitState {
   std::string commit, branch;
   std::optional<bool> dirty;  // files under version control differ from the commit
-  std::string diff;           // against the commit; the first 4 MiB
+  std::string diff;           // against the commit; where it is cut, at 4 MiB, its end says so
 };
-// Runs git without hooks, pagers, locks, external diffs and file system monitors: recording must
-// not change the repository. A clean filter that its configuration names does run: without it git
-// cannot tell whether a file differs.
+// Runs git without anything that the configuration of the repository names (filters, hooks, pagers,
+// external diffs, monitors, fetches) and without locks: recording must not change the repository,
+// and not run what came with it.
 GitState capture_git(const std::string& folder);
 
 // host, cpu, cores, memory_bytes, os, kernel. Never environment variables: they hold secrets.
