@@ -137,8 +137,7 @@ int await(pid_t pid, double deadline) {
 
 ProcessIdentity this_process() {
   const std::optional<ProcessStat> stat = parse_stat(read_proc("self", "stat"));
-  return {host_name(), boot_id(), ::getpid(), stat ? stat->start_ticks : 0,
-          pid_namespace()};
+  return {host_name(), boot_id(), ::getpid(), stat ? stat->start_ticks : 0, pid_namespace()};
 }
 
 std::optional<bool> is_alive(const ProcessIdentity& process) {

@@ -12,8 +12,8 @@ struct Changes {
   std::vector<std::string> allowed, refused;  // by --allow-change
 };
 
-// Compares with the checkpoint at `folder`. Throws Error(kUsage) for an --allow-change of a key that
-// no run is known by, Error(kDamaged) for a checkpoint of an earlier version.
+// Compares with the checkpoint at `folder`. Throws Error(kUsage) for an --allow-change of a key
+// that no run is known by, Error(kDamaged) for a checkpoint of an earlier version.
 Changes changes_since(const std::string& folder, const TrainOptions& options,
                       const TrainSetup& setup);
 

@@ -38,7 +38,7 @@ void add_run(store::Store& store, std::int64_t number) {
     for (int step = 1; step <= kPoints; ++step) series.summary.add(step, 1.0 / step + i);
     store::insert_series(store, run.row, series);
     store::Statement update = store.database().prepare(store::kUpdateSummary);
-    store::update_summary(update, series);
+    store::update_summary(update, run.row, series);
   }
   run.status = store::RunStatus::kFinished;
   run.exit_code = 0;
