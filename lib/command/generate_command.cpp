@@ -154,7 +154,7 @@ Action define(CLI::App& app, const Invocation& invocation) {
       ->check(number(config::between(0, 1).exclude_low()))
       ->capture_default_str();
   app.add_option("--seed", options->seed, "The same seed gives the same text")
-      ->check(CLI::Range(std::int64_t{0}, std::numeric_limits<std::int64_t>::max()))
+      ->check(whole_number(config::at_least(0)))
       ->capture_default_str();
   app.add_option("--stop", options->stops, "End before this text; may be repeated")
       ->allow_extra_args(false)

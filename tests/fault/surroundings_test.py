@@ -51,7 +51,8 @@ class SurroundingsTest(program.ProgramTest):
     def test_memory_that_does_not_suffice_is_told_before_the_first_step(self):
         # Address space for the program and its libraries, not for a model of gigabytes.
         result = self.train("model.config.hidden_size=8192", "model.config.num_attention_heads=64",
-                            prefix=limited("-v 3000000"))
+                            "train.ema_decay=0", "checkpoint.save_steps=0", "checkpoint.keep_last=1",
+                            "checkpoint.keep_best=0", prefix=limited("-v 3000000"))
         self.check(result, 6)
         self.assertNotIn("step 1", result.stderr)
         self.assertEqual(self.checkpoints(), [])
