@@ -78,7 +78,6 @@ Error system_error(std::string_view doing, std::string_view path, int error_numb
     case ENOSPC:
     case EDQUOT:
     case EFBIG:
-    case EIO:
     case EROFS:
     case EMFILE:
     case ENFILE:

@@ -49,8 +49,8 @@ Error failed(fmt::format_string<Args...> format, Args&&... args) {
   return Error(ExitCode::kFailed, fmt::format(format, std::forward<Args>(args)...));
 }
 
-// A system call failed: message, path and errno's text. ENOSPC, EDQUOT, EFBIG, EIO and EROFS
-// have the code kStorage; ENOENT and EACCES have `otherwise`.
+// A system call failed: message, path and errno's text. ENOSPC, EDQUOT, EFBIG, EROFS and a lack of
+// descriptors have the code kStorage; all else has `otherwise`, EIO of a reader too.
 Error system_error(std::string_view doing, std::string_view path, int error_number,
                    ExitCode otherwise = ExitCode::kStorage);
 

@@ -58,13 +58,13 @@ std::string sha256(std::string_view bytes) {
 
 std::string sha256_file(const std::string& path) {
   std::uint64_t size = 0;
-  const detail::Descriptor file(detail::open_regular(path, ExitCode::kUsage, size));
+  const detail::Descriptor file(detail::open_regular(path, ExitCode::kDamaged, size));
   Sha256 hash;
   std::vector<char> block(std::size_t{1} << 20);
   for (;;) {
     const ssize_t count =
         detail::retry([&] { return ::read(file.get(), block.data(), block.size()); });
-    if (count < 0) throw system_error("cannot read", path, errno);
+    if (count < 0) throw system_error("cannot read", path, errno, ExitCode::kDamaged);
     if (count == 0) return hash.finish();
     hash.update(std::string_view(block.data(), static_cast<std::size_t>(count)));
   }

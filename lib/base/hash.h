@@ -26,7 +26,7 @@ class Sha256 {
 };
 
 std::string sha256(std::string_view bytes);
-// Reads the file in blocks; throws Error when it cannot be read.
+// Of a file of a model, read in blocks. Throws Error(kDamaged) when it cannot be read.
 std::string sha256_file(const std::string& path);
 
 }  // namespace llmops

@@ -247,7 +247,8 @@ Json parse_json(std::string_view text, std::string_view name, const JsonLimits& 
 }
 
 Json load_json(const std::string& path, const JsonLimits& limits) {
-  return parse_json(read_file(path, std::size_t{1} << 40, ExitCode::kDamaged), path, limits);
+  constexpr std::size_t kMaxBytes = std::size_t{64} << 20;
+  return parse_json(read_file(path, kMaxBytes, ExitCode::kDamaged), path, limits);
 }
 
 }  // namespace llmops

@@ -83,7 +83,7 @@ struct JsonLimits {
 };
 
 // Throws Error(kDamaged) with `name` and the byte offset as the place for anything that is not one
-// valid UTF-8 JSON value within the limits; a duplicate key is an error.
+// valid UTF-8 JSON value within the limits; a duplicate key is an error. Files: up to 64 MiB.
 Json parse_json(std::string_view text, std::string_view name, const JsonLimits& limits = {});
 Json load_json(const std::string& path, const JsonLimits& limits = {});
 

@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::string_view kFormat = "llmops-checkpoint-1";
 constexpr const char* kDigest = "sha256";
-constexpr std::size_t kMaxManifestBytes = std::size_t{64} << 20;
+constexpr std::size_t kMaxManifestBytes = std::size_t{16} << 20;
 constexpr std::size_t kMaxFiles = 10'000;
 constexpr std::size_t kMaxDepth = 8;
 

@@ -134,7 +134,7 @@ struct InputFile::State {
     do {
       count = ::read(fd, block.data(), block.size());
     } while (count < 0 && errno == EINTR);
-    if (count < 0) throw system_error("cannot read", path, errno, ExitCode::kFailed);
+    if (count < 0) throw system_error("cannot read", path, errno, ExitCode::kUsage);
     block.resize(static_cast<std::size_t>(count));
     consumed += count;
     return count > 0;

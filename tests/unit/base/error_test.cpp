@@ -16,8 +16,11 @@ TEST_CASE("an error is one line: place, message, remedy") {
   CHECK(std::string(failed("x").hint("y").what()) == "x; y");
 }
 
-TEST_CASE("storage trouble has its own code whatever the caller says") {
+TEST_CASE("a full disk has its own code, an unreadable file the one that its reader gives") {
   CHECK(system_error("write", "f", ENOSPC, ExitCode::kUsage).code() == ExitCode::kStorage);
+  CHECK(system_error("write", "f", EIO).code() == ExitCode::kStorage);
+  CHECK(system_error("read", "f", EIO, ExitCode::kUsage).code() == ExitCode::kUsage);
+  CHECK(system_error("read", "f", EIO, ExitCode::kDamaged).code() == ExitCode::kDamaged);
   CHECK(system_error("read", "f", ENOENT, ExitCode::kUsage).code() == ExitCode::kUsage);
   CHECK(system_error("read", "f", ENOMEM).code() == ExitCode::kOutOfMemory);
 }

@@ -28,8 +28,8 @@ TEST_CASE("a file's digest is that of its bytes") {
   const std::string content(2'500'000, 'q');
   write_file_durably(directory.file("f"), content);
   CHECK(sha256_file(directory.file("f")) == sha256(content));
-  CHECK(error_of([&] { sha256_file(directory.file("none")); })->code() == ExitCode::kUsage);
-  CHECK(error_of([&] { sha256_file(directory.path()); })->code() == ExitCode::kUsage);
+  CHECK(error_of([&] { sha256_file(directory.file("none")); })->code() == ExitCode::kDamaged);
+  CHECK(error_of([&] { sha256_file(directory.path()); })->code() == ExitCode::kDamaged);
 }
 
 }  // namespace llmops
