@@ -3,6 +3,7 @@
 #include "arch/check.h"
 #include "arch/transformer_config.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "base/text.h"
 
 // config.json as transformers 4 and 5 write it. GPT-2 always has biases there; a model of ours
@@ -10,6 +11,9 @@
 namespace llmops::arch {
 namespace {
 
+// Those of large models with all their languages and tasks stay under 100 KB.
+constexpr std::size_t kMaxConfigBytes = std::size_t{1} << 20;
+constexpr const char* kDropout = "llmops_dropout";
 constexpr const char* kAttentionBias = "llmops_attention_bias";
 constexpr const char* kMlpBias = "llmops_mlp_bias";
 constexpr const char* kNormBias = "llmops_norm_bias";
@@ -163,7 +167,8 @@ void read_llama(const Reader& in, const std::string& path, TransformerConfig& c)
   c.attention_bias = in.flag("attention_bias", false);
   c.mlp_bias = in.flag("mlp_bias", false);
   c.tied = in.flag("tie_word_embeddings", false);
-  c.dropout = in.number("attention_dropout", 0.0);
+  // attention_dropout acts on the attention weights alone; ours acts on the branches as well.
+  c.dropout = in.number(kDropout, 0.0);
   if (!mistral) return;
   // null says "no window"; only a missing key has transformers' default.
   c.sliding_window = in.integer("sliding_window", in.has("sliding_window") ? 0 : 4096);
@@ -199,6 +204,12 @@ TransformerConfig read_hf_config(const Json& json, const std::string& path) {
   const auto problems = problems_of(c);
   if (!problems.empty()) throw damaged("{}", join(problems, "; ")).at(path);
   return c;
+}
+
+TransformerConfig load_hf_config(const std::string& folder) {
+  const std::string path = join_path(folder, "config.json");
+  return read_hf_config(parse_json(read_file(path, kMaxConfigBytes, ExitCode::kDamaged), path),
+                        path);
 }
 
 namespace {
@@ -241,6 +252,7 @@ void write_llama(const TransformerConfig& c, Json& out) {
       .set("rope_theta", c.rope_theta)
       .set("rope_scaling", nullptr)
       .set("attention_dropout", c.dropout);
+  if (c.dropout > 0) out.set(kDropout, c.dropout);
   if (c.family == "llama") {
     out.set("attention_bias", c.attention_bias).set("mlp_bias", c.mlp_bias);
   } else {

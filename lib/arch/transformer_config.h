@@ -65,6 +65,7 @@ void check(const TransformerConfig& config);
 // Hugging Face config.json, model_type gpt2, llama, mistral. Unknown types and features we do not
 // compute (rope scaling, other activations) are refused with Error(kDamaged) naming `path`.
 TransformerConfig read_hf_config(const Json& json, const std::string& path);
+TransformerConfig load_hf_config(const std::string& folder);  // its config.json
 Json write_hf_config(const TransformerConfig& config);
 
 }  // namespace llmops::arch

@@ -41,6 +41,16 @@ TEST_CASE("config.json of transformers is read") {
   CHECK(read_golden("mistral") == mistral);
 }
 
+TEST_CASE("dropout on attention alone is not taken for dropout everywhere") {
+  TransformerConfig config = small_llama();
+  Json json = write_hf_config(config).set("attention_dropout", 0.1);
+  CHECK(read_hf_config(json, "config.json").dropout == 0);
+  config.dropout = 0.2;
+  json = write_hf_config(config);
+  CHECK(json.at("attention_dropout") == Json(0.2));
+  CHECK(read_hf_config(json, "config.json").dropout == 0.2);
+}
+
 TEST_CASE("what is written reads back the same") {
   TransformerConfig bare = small_gpt2();
   bare.attention_bias = bare.norm_bias = false;
@@ -53,6 +63,7 @@ TEST_CASE("what is written reads back the same") {
   full.sliding_window = 0;
   full.rope_theta = 1e6;
   full.pad_token_id = 0;
+  full.dropout = 0.25;
   for (const auto& config : {small_gpt2(), bare, plain, small_llama(), small_mistral(), full}) {
     const Json json = write_hf_config(config);
     CHECK(read_hf_config(json, "config.json") == config);
