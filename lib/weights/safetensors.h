@@ -41,6 +41,8 @@ class SafetensorsFile {
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
   // Reads bytes [offset, offset + out.size()) of the tensor's data.
   void read(const TensorInfo& tensor, std::uint64_t offset, std::span<std::byte> out) const;
+  // The bytes before the data: length and header, for a digest of the whole file.
+  std::string read_start() const;
 
  private:
   std::string path_;

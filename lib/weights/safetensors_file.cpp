@@ -90,4 +90,11 @@ void SafetensorsFile::read(const TensorInfo& tensor, std::uint64_t offset,
   read_at(fd_, data_start_ + tensor.begin + offset, out, path_);
 }
 
+std::string SafetensorsFile::read_start() const {
+  LLMOPS_CHECK(fd_ >= 0, "the file was moved away");
+  std::string bytes(static_cast<std::size_t>(data_start_), '\0');
+  read_at(fd_, 0, std::as_writable_bytes(std::span(bytes)), path_);
+  return bytes;
+}
+
 }  // namespace llmops::weights

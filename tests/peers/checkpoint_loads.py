@@ -1,6 +1,6 @@
 """A checkpoint that llmops wrote is a Hugging Face model: transformers loads it without a missing or
 unknown tensor, computes the same loss and goes on with the same greedy ids, and saves it in a form
-that llmops reads with the same loss again.
+that llmops reads with the same loss again, in one file and in shards.
 
 Usage: python tests/peers/checkpoint_loads.py LLMOPS
 """
@@ -99,11 +99,14 @@ def check(llmops, folder, name, tokenizer):
         expected = [i for i in expected[0, start.shape[1]:].tolist() if i not in end_token(saved)]
         assert generated["token_ids"] == expected, (prompt, generated["token_ids"], expected)
 
-    again = os.path.join(folder, "again")
-    model.save_pretrained(again)
-    for file_name in ("tokenizer.json", "tokenizer_config.json"):
-        os.link(os.path.join(saved, file_name), os.path.join(again, file_name))
-    assert our_loss(again)["loss"] == ours["loss"], "another loss after save_pretrained"
+    for name_again, largest in ("again", "5GB"), ("shards", "20KB"):
+        again = os.path.join(folder, name_again)
+        model.save_pretrained(again, max_shard_size=largest)
+        shards = [name for name in os.listdir(again) if name.endswith(".safetensors")]
+        assert (len(shards) > 1) == (name_again == "shards"), shards
+        for file_name in ("tokenizer.json", "tokenizer_config.json"):
+            os.link(os.path.join(saved, file_name), os.path.join(again, file_name))
+        assert our_loss(again)["loss"] == ours["loss"], f"another loss after save_pretrained: {name_again}"
     print(f"{name}, {tokenizer}: loss {theirs:.6f} of {ours['tokens']} tokens, {TOKENS} greedy ids of {len(PROMPTS)} prompts")
 
 

@@ -8,6 +8,7 @@
 
 #include "arch/parameters.h"
 #include "weights/safetensors.h"
+#include "weights/weight_files.h"
 
 namespace llmops::tensor {
 
@@ -49,16 +50,14 @@ class Weights {
   // (GPT-2, section 2.3), norms 1, biases 0. Element i of a weight depends on (seed, weight, i)
   // only.
   void initialize(std::uint64_t seed);
-  // From the safetensors files of a Hugging Face folder of the same configuration (one file, or
-  // the shards of model.safetensors.index.json). Throws Error(kDamaged) naming the tensor that is
-  // missing, unknown or of another shape.
-  void load(const std::string& folder);
+  // From files that were matched with this configuration. Throws Error(kDamaged) for a value that
+  // is not finite, and what `check` throws.
+  void load(const weights::WeightFiles& files, const weights::WeightFiles::Check& check = {});
+  void load(const std::string& folder);     // a Hugging Face folder
   void load_file(const std::string& path);  // one safetensors file
   void refresh_compute();                   // after any change of the masters
 
  private:
-  void load_from(const std::vector<weights::SafetensorsFile>& files);
-
   arch::TransformerConfig config_;
   arch::ParameterLayout layout_;
   Tensor flat_, compute_;
