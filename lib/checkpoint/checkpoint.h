@@ -71,6 +71,20 @@ Manifest read_manifest(const std::string& folder);  // Error(kDamaged)
 // Sizes and digests of every file against the manifest; missing, extra, shortened or changed files
 // are named. Nothing when all is well.
 std::optional<std::string> verify(const std::string& folder);
+// The manifest of a model folder, as a check of the files that a command reads there. A folder
+// without one, as other tools write it, is taken as it is.
+class ManifestCheck {
+ public:
+  explicit ManifestCheck(std::string folder);  // Error(kDamaged) for a manifest that is damaged
+  bool has_manifest() const { return manifest_.has_value(); }
+  // Throws Error(kDamaged) naming the file unless it is the one that was saved.
+  void require(const std::string& name) const;
+  void require(const std::string& name, const std::string& sha256) const;  // of what was read
+
+ private:
+  std::string folder_;
+  std::optional<Manifest> manifest_;
+};
 // The newest checkpoint that verifies; each one that does not is reported in `warnings`. Nothing
 // when there is no checkpoint; Error(kDamaged) when there are some and none is valid.
 std::optional<Found> newest_valid(const std::string& output_dir,

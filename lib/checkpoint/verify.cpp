@@ -29,6 +29,31 @@ std::optional<std::string> verify(const std::string& folder) {
   }
 }
 
+ManifestCheck::ManifestCheck(std::string folder) : folder_(std::move(folder)) {
+  if (!path_exists(join_path(folder_, kManifestFile))) return;
+  try {
+    manifest_ = read_manifest(folder_);
+  } catch (Error& error) {
+    throw error.hint("restore it, or remove manifest.json to use the model unchecked");
+  }
+}
+
+void ManifestCheck::require(const std::string& name) const {
+  if (manifest_) require(name, sha256_file(join_path(folder_, name)));
+}
+
+void ManifestCheck::require(const std::string& name, const std::string& sha256) const {
+  if (!manifest_) return;
+  const auto entry = manifest_->files.find(name);
+  if (entry != manifest_->files.end() && entry->second.sha256 == sha256) return;
+  throw damaged("{}", entry == manifest_->files.end()
+                          ? "is not listed in manifest.json"
+                          : "does not match its digest in manifest.json")
+      .at(join_path(folder_, name))
+      .hint(
+          "restore the checkpoint, or remove manifest.json if another tool saved the model again");
+}
+
 std::optional<Found> newest_valid(const std::string& output_dir,
                                   std::vector<std::string>& warnings) {
   const std::vector<Found> found = list_checkpoints(output_dir);

@@ -154,7 +154,7 @@ ExitCode evaluate(Options& options, const Invocation& invocation) {
   const std::vector<recipe::Expectation> gates = parse_gates(options);
   const std::string folder = model_folder(invocation, options.model);
   if (!options.no_record) store::Store::require_writable(store::store_to_write(invocation.store));
-  const auto tokenizer = text::load_tokenizer(folder);
+  const auto tokenizer = load_tokenizer(folder);
   Progress progress(invocation.err,
                     options.quiet ? ProgressMode::kNone : parse_progress_mode(options.progress), 1);
   options.compute.device = resolve_device(options.compute.device);

@@ -106,7 +106,7 @@ Generated run(engine::Model& model, const text::Tokenizer& tokenizer, const Opti
 
 ExitCode generate(Options& options, const Invocation& invocation) {
   const std::string folder = model_folder(invocation, options.model);
-  const auto tokenizer = text::load_tokenizer(folder);
+  const auto tokenizer = load_tokenizer(folder);
   tokenizer->encode(options.prompt, options.request.prompt);
   if (const auto eos = tokenizer->eos()) options.request.stop_tokens.push_back(*eos);
   options.request.sampling.tokens = tokenizer->vocab_size();

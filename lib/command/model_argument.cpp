@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "checkpoint/checkpoint.h"
 #include "command/open_store.h"
 #include "record/run_recorder.h"
 #include "store/locate.h"
@@ -69,6 +70,11 @@ std::string model_folder(const Invocation& invocation, const std::string& argume
     return folder_at(argument);
   }
   return folder_of_run(invocation, argument);
+}
+
+std::unique_ptr<text::Tokenizer> load_tokenizer(const std::string& folder) {
+  checkpoint::ManifestCheck(folder).require("tokenizer.json");
+  return text::load_tokenizer(folder);
 }
 
 void check_tokenizer(const text::Tokenizer& tokenizer, const engine::Model& model,

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include "command/command.h"
@@ -18,6 +19,10 @@ inline constexpr const char* kModelHelp =
 // for its latest checkpoint; a run of `eval` stands for the model it scored. Throws
 // Error(kNotFound) when there is none.
 std::string model_folder(const Invocation& invocation, const std::string& argument);
+
+// The tokenizer of a model folder. Throws Error(kDamaged) when it is not the one of the folder's
+// manifest.
+std::unique_ptr<text::Tokenizer> load_tokenizer(const std::string& folder);
 
 // Throws Error(kDamaged) when the tokenizer has ids that the model has no embedding for.
 void check_tokenizer(const text::Tokenizer& tokenizer, const engine::Model& model,

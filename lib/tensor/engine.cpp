@@ -12,13 +12,13 @@
 
 #include "arch/transformer_config.h"
 #include "base/error.h"
-#include "base/file.h"
-#include "base/json.h"
 #include "base/process.h"
+#include "checkpoint/checkpoint.h"
 #include "tensor/generate/language_model.h"
 #include "tensor/kernels/kernels.h"
 #include "tensor/train/pace.h"
 #include "tensor/train/trainer.h"
+#include "weights/weight_files.h"
 
 namespace llmops::tensor {
 
@@ -94,15 +94,22 @@ class TorchEngine final : public engine::Engine {
   std::unique_ptr<engine::Model> load_model(const std::string& folder,
                                             const engine::LoadOptions& options) override {
     use_threads(options.threads);
-    const std::string config_path = join_path(folder, "config.json");
-    const arch::TransformerConfig config =
-        arch::read_hf_config(load_json(config_path), config_path);
+    const checkpoint::ManifestCheck manifest(folder);
+    manifest.require("config.json");
+    const arch::TransformerConfig config = arch::load_hf_config(folder);
+    const auto files = weights::WeightFiles::open_folder(folder, config);
+    weights::WeightFiles::Check check;
+    if (manifest.has_manifest()) {
+      check = [&manifest](const std::string& name, const std::string& sha256) {
+        manifest.require(name, sha256);
+      };
+    }
     return translated([&] {
       const at::Device device(options.device == "cuda" ? at::kCUDA : at::kCPU,
                               static_cast<c10::DeviceIndex>(options.device == "cuda" ? 0 : -1));
       const bool bf16 = options.precision == "bf16";
       Weights weights(config, device, bf16);
-      weights.load(folder);
+      weights.load(files, check);
       return std::make_unique<EdgeModel>(make_model(config, weights.tensors(), bf16));
     });
   }

@@ -20,6 +20,44 @@ void overwrite(const std::string& path, const std::string& bytes) {
   std::fclose(file);
 }
 
+// What a reader of one file of the folder is told.
+std::string told(const std::string& folder, const std::string& name) {
+  return error_text([&] { ManifestCheck(folder).require(name); });
+}
+
+TEST_CASE("a reader of one file learns whether it is the one that was saved") {
+  TemporaryDirectory directory;
+  const std::string path = save(directory.path(), 5), model = path + "/model.safetensors";
+  const std::string remedy =
+      "; restore the checkpoint, or remove manifest.json if another tool saved the model again";
+  CHECK(told(path, "model.safetensors").empty());
+  overwrite(path + "/state/optimizer.safetensors", "damaged");  // which this reader does not read
+  CHECK(told(path, "model.safetensors").empty());
+  std::string flipped = read_file(model);
+  flipped[77] ^= 4;
+  overwrite(model, flipped);
+  CHECK(told(path, "model.safetensors") ==
+        "damaged: " + model + ": does not match its digest in manifest.json" + remedy);
+  overwrite(path + "/model-1-of-2.safetensors", "new");
+  CHECK(told(path, "model-1-of-2.safetensors") ==
+        "damaged: " + path + "/model-1-of-2.safetensors: is not listed in manifest.json" + remedy);
+  remove_all(path + "/config.json");
+  CHECK_THAT(told(path, "config.json"), ContainsSubstring("No such file"));
+
+  const std::string manifest = read_file(path + "/manifest.json");
+  for (const std::string& text : {manifest.substr(0, 50), std::string("{}"), std::string()}) {
+    overwrite(path + "/manifest.json", text);
+    const std::string problem = told(path, "model.safetensors");
+    CHECK_THAT(problem,
+               Catch::Matchers::StartsWith("damaged: " + path + ": not a valid checkpoint: "));
+    CHECK_THAT(problem,
+               Catch::Matchers::EndsWith("remove manifest.json to use the model unchecked"));
+  }
+  remove_all(path + "/manifest.json");
+  CHECK_FALSE(ManifestCheck(path).has_manifest());
+  CHECK(told(path, "model.safetensors").empty());
+}
+
 TEST_CASE("verify names the file that is damaged and how") {
   TemporaryDirectory directory;
   const std::string path = save(directory.path(), 5), model = path + "/model.safetensors";
