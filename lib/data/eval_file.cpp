@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "base/hash.h"
 #include "data/dataset.h"
 #include "data/prepared.h"
@@ -40,7 +42,9 @@ std::unique_ptr<Dataset> open_eval_file(const recipe::Source& source,
   const auto documents = static_cast<std::int64_t>(part.starts.size());
   part.count = {source.path, documents, memory->bytes(), part.tokens.size, 0, 0};
   RowSettings settings;
-  settings.length = layout.max_seq_length;
+  // A model may take rows far longer than this text, with an opening token before each document.
+  settings.length =
+      std::clamp<std::int64_t>(part.tokens.size + documents, 1, layout.max_seq_length);
   settings.packing = layout.packing;
   if (layout.append_eos) settings.opening = tokenizer.bos();
   // The caller keeps the tokenizer alive.

@@ -38,15 +38,19 @@ Decoder::Decoder(const arch::TransformerConfig& config, const ModelTensors& weig
       kernels_(kernels_for(weights.token_embedding.device())),
       float_(weights.token_embedding.options().dtype(at::kFloat)),
       act_(float_.dtype(bf16 ? at::kBFloat16 : at::kFloat)),
-      int_(float_.dtype(at::kInt)) {
-  if (config.positions == arch::Positions::kRope) {
-    rope_cos_ = at::empty({config.max_positions, config.head_dim / 2}, float_);
-    rope_sin_ = at::empty_like(rope_cos_);
-    fill_rope(rope_cos_, rope_sin_, config.rope_theta, config.head_dim);
-  }
+      int_(float_.dtype(at::kInt)) {}
+
+// A model may claim far more positions than its texts have.
+void Decoder::extend_rope(std::int64_t length) {
+  if (config_.positions != arch::Positions::kRope) return;
+  if (rope_cos_.defined() && rope_cos_.size(0) >= length) return;
+  rope_cos_ = at::empty({length, config_.head_dim / 2}, float_);
+  rope_sin_ = at::empty_like(rope_cos_);
+  fill_rope(rope_cos_, rope_sin_, config_.rope_theta, config_.head_dim);
 }
 
-KvCache Decoder::make_cache(std::int64_t capacity) const {
+KvCache Decoder::make_cache(std::int64_t capacity) {
+  extend_rope(capacity);
   KvCache cache;
   cache.capacity = capacity;
   for (std::int64_t i = 0; i < config_.layers; ++i) {

@@ -22,7 +22,7 @@ class Decoder {
  public:
   Decoder(const arch::TransformerConfig& config, const ModelTensors& weights, bool bf16);
 
-  KvCache make_cache(std::int64_t capacity) const;
+  KvCache make_cache(std::int64_t capacity);
   // Fills an empty cache with the ids; returns the logits after the last one, float [V] on the
   // host.
   std::vector<float> prefill(KvCache& cache, std::span<const std::int32_t> ids);
@@ -34,13 +34,14 @@ class Decoder {
   // Attention of one layer: reads qkv, extends the caches, writes out.
   template <typename Attend>
   Tensor run(const Tensor& ids, const Tensor& positions, const Attend& attend);
+  void extend_rope(std::int64_t length);
   void attend_cached(const Tensor& qkv, KvCache& cache, std::size_t layer, Tensor& out) const;
 
   arch::TransformerConfig config_;
   ModelTensors weights_;
   const Kernels& kernels_;
   at::TensorOptions float_, act_, int_;
-  Tensor rope_cos_, rope_sin_;
+  Tensor rope_cos_, rope_sin_;  // for the longest cache so far
 };
 
 }  // namespace llmops::tensor
