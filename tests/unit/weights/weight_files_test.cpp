@@ -78,7 +78,7 @@ TEST_CASE("the weights of a folder are read from one file or from shards alike")
   config.vocab_size = 50'000;  // the embedding is more than one block
   const Folder whole(sources_of(config));
   check_values(values_in(WeightFiles::open_folder(whole.directory.path(), config)), config);
-  for (const std::size_t count : {1, 2, 5, 21}) {
+  for (const std::size_t count : {1u, 2u, 5u, 21u}) {
     const TemporaryDirectory sharded;
     write_shards(sharded.path(), sources_of(config), count);
     check_values(values_in(WeightFiles::open_folder(sharded.path(), config)), config);

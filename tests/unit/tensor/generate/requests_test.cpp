@@ -203,8 +203,8 @@ TEST_CASE("an allocation that fails costs no request a token: the next step goes
   const arch::TransformerConfig config = every_shape().front().config;
   Loaded loaded(config);
   // The second runs into the end of its positions, and reads half of its text again.
-  std::vector<engine::GenerateRequest> list{greedy({1, 2, 3}, 4),
-                                            greedy(Ids(config.max_positions - 2, 5), 5)};
+  std::vector<engine::GenerateRequest> list{
+      greedy({1, 2, 3}, 4), greedy(Ids(static_cast<std::size_t>(config.max_positions - 2), 5), 5)};
   std::vector<Answer> expected;
   {
     Answers answers;
