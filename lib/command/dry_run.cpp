@@ -5,7 +5,6 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "command/device.h"
-#include "command/model_argument.h"
 #include "command/tell.h"
 #include "command/train_resume.h"
 #include "engine/engine.h"
@@ -57,16 +56,15 @@ void print_plan(std::FILE* out, const recipe::Recipe& recipe, const plan::Plan& 
 }  // namespace
 
 ExitCode dry_run(const TrainOptions& options, const Invocation& invocation) {
-  recipe::LoadedRecipe loaded = load_checked(options);
+  recipe::LoadedRecipe loaded = load_checked(options.recipe, invocation);
   recipe::Recipe& recipe = loaded.recipe;
   recipe.train.device = resolve_device(recipe.train.device);
   const data::DataEstimate data = data::estimate(recipe);
   if (const auto warning = data::small_vocabulary(recipe.tokenizer, data.vocab_size)) {
     tell(invocation.err, "llmops: warning: {}\n", *warning);
   }
-  if (recipe.model.path) recipe.model.path = model_folder(invocation, *recipe.model.path);
   const arch::TransformerConfig config = recipe::model_config(recipe, data.vocab_size);
-  check_shapes(recipe, config, data.vocab_size);
+  check_vocabulary(recipe, config, data.vocab_size);
   if (data.tokenizer) check_prompts(recipe, config.max_positions, *data.tokenizer);
   require_writable_folder(absolute_path(recipe.output_dir));
   if (options.resume == "never") require_fresh(recipe.output_dir, options.resume);

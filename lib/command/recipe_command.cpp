@@ -9,9 +9,9 @@
 #include "base/text.h"
 #include "command/arguments.h"
 #include "command/tell.h"
+#include "command/train_setup.h"
 #include "config/keys.h"
 #include "config/write_yaml.h"
-#include "recipe/load.h"
 #include "recipe/reference.h"
 #include "recipe/shipped.h"
 
@@ -43,15 +43,13 @@ struct ShowOptions {
   bool plain = false, json = false;
 };
 
-ExitCode show(const ShowOptions& options, std::FILE* out) {
-  const recipe::LoadedRecipe loaded =
-      recipe::load_recipe(options.recipe.recipe, options.recipe.overrides);
-  loaded.require_sound();
+ExitCode show(const ShowOptions& options, const Invocation& invocation) {
+  const recipe::LoadedRecipe loaded = load_checked(options.recipe, invocation);
   if (options.plain) {
-    fmt::print(out, "{}", loaded.resolved);
+    fmt::print(invocation.out, "{}", loaded.resolved);
   } else if (!options.json) {
     const config::Fields fields = config::fields_of(loaded.recipe);
-    fmt::print(out, "{}", config::write_yaml_with_origins(fields, loaded.origins));
+    fmt::print(invocation.out, "{}", config::write_yaml_with_origins(fields, loaded.origins));
   } else {
     Json params = Json::object(), origins = Json::object();
     for (const auto& [key, value] : loaded.params) params.set(key, value);
@@ -61,7 +59,7 @@ ExitCode show(const ShowOptions& options, std::FILE* out) {
                             .set("identity", loaded.digest)
                             .set("params", params)
                             .set("origins", origins);
-    fmt::print(out, "{}\n", object.dump(2));
+    fmt::print(invocation.out, "{}\n", object.dump(2));
   }
   return ExitCode::kOk;
 }
@@ -71,20 +69,19 @@ Action define_show(CLI::App& app, const Invocation& invocation) {
   add_recipe_arguments(app, options->recipe);
   app.add_flag("--plain", options->plain, "Without the places of the values");
   app.add_flag("--json", options->json, "An object with params and origins");
-  return [options, &invocation] { return show(*options, invocation.out); };
+  return [options, &invocation] { return show(*options, invocation); };
 }
 
-ExitCode validate(const RecipeArguments& arguments, std::FILE* out) {
-  const recipe::LoadedRecipe loaded = recipe::load_recipe(arguments.recipe, arguments.overrides);
-  loaded.require_sound();
-  fmt::print(out, "{}: ok\n", printable(loaded.path));
+ExitCode validate(const RecipeArguments& arguments, const Invocation& invocation) {
+  const recipe::LoadedRecipe loaded = load_checked(arguments, invocation);
+  fmt::print(invocation.out, "{}: ok\n", printable(loaded.path));
   return ExitCode::kOk;
 }
 
 Action define_validate(CLI::App& app, const Invocation& invocation) {
   const auto arguments = std::make_shared<RecipeArguments>();
   add_recipe_arguments(app, *arguments);
-  return [arguments, &invocation] { return validate(*arguments, invocation.out); };
+  return [arguments, &invocation] { return validate(*arguments, invocation); };
 }
 
 struct CopyOptions {

@@ -191,7 +191,7 @@ ExitCode train(TrainOptions& options, const Invocation& invocation) {
   const ProgressMode mode =
       options.quiet ? ProgressMode::kNone : parse_progress_mode(options.progress);
   if (options.dry_run) return dry_run(options, invocation);
-  const recipe::Recipe checked = load_checked(options).recipe;
+  const recipe::Recipe checked = load_checked(options.recipe, invocation).recipe;
   Progress progress(invocation.err, mode, checked.logging.logging_steps);
   const std::string store = store::store_to_write(invocation.store);
   require_writable(options, checked, store);

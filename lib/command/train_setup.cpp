@@ -1,8 +1,5 @@
 #include "command/train_setup.h"
 
-#include <algorithm>
-
-#include "arch/parameters.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/hash.h"
@@ -15,7 +12,10 @@
 #include "config/environment.h"
 #include "data/cache_keys.h"
 #include "engine/engine.h"
+#include "recipe/base_model.h"
 #include "recipe/model_config.h"
+#include "weights/shard_index.h"
+#include "weights/weight_files.h"
 
 namespace llmops::command {
 
@@ -48,15 +48,15 @@ std::string digest_of(const std::map<std::string, std::string>& parts) {
   return sha256(text);
 }
 
-// Of the one file, or of all shards.
+// Of the one file, or of all shards; compared with the folder's manifest.
 std::string digest_of_weights(const std::string& folder) {
-  const std::string whole = join_path(folder, "model.safetensors");
-  if (path_exists(whole)) return sha256_file(whole);
-  std::map<std::string, std::string> shards;
-  for (const std::string& name : list_directory(folder)) {
-    if (name.ends_with(".safetensors")) shards[name] = sha256_file(join_path(folder, name));
+  const checkpoint::ManifestCheck manifest(folder);
+  std::map<std::string, std::string> files;
+  for (const std::string& name : weights::weight_file_names(folder)) {
+    files[name] = sha256_file(join_path(folder, name));
+    manifest.require(name, files[name]);
   }
-  return digest_of(shards);
+  return files.size() == 1 ? files.begin()->second : digest_of(files);
 }
 
 // The output folder as an absolute path whose references to the environment stay as written.
@@ -73,34 +73,32 @@ std::string stored_output_dir(const recipe::LoadedRecipe& loaded) {
 
 }  // namespace
 
-recipe::LoadedRecipe load_checked(const TrainOptions& options) {
+recipe::LoadedRecipe load_checked(const RecipeArguments& arguments, const Invocation& invocation) {
   recipe::LoadedRecipe loaded =
-      recipe::load_recipe(options.recipe.recipe, options.recipe.overrides, options.recipe.texts);
+      recipe::load_recipe(arguments.recipe, arguments.overrides, arguments.texts);
+  loaded.require_sound();
+  auto& path = loaded.recipe.model.path;
+  if (!path) return loaded;
+  path = model_folder(invocation, *path);
+  checkpoint::ManifestCheck(*path).require("config.json");
+  const arch::TransformerConfig base = arch::load_hf_config(*path);
+  weights::WeightFiles::open_folder(*path, base);
+  recipe::take_base_model(loaded, base, join_path(*path, "config.json"));
   loaded.require_sound();
   return loaded;
 }
 
-void check_shapes(const recipe::Recipe& recipe, const arch::TransformerConfig& config,
-                  std::int64_t tokenizer_vocab_size) {
-  if (tokenizer_vocab_size > config.vocab_size) {
-    throw usage_error("the tokenizer has {} tokens, model.config.vocab_size is {}",
+void check_vocabulary(const recipe::Recipe& recipe, const arch::TransformerConfig& config,
+                      std::int64_t tokenizer_vocab_size) {
+  if (tokenizer_vocab_size <= config.vocab_size) return;
+  if (recipe.model.path) {
+    throw usage_error("the tokenizer has {} tokens, the model of model.path has embeddings for {}",
                       tokenizer_vocab_size, config.vocab_size)
-        .hint("leave model.config.vocab_size out to take the tokenizer's size");
+        .hint("train with its own: tokenizer.type=file and tokenizer.path");
   }
-  if (!recipe.model.path) return;
-  const std::string path = join_path(*recipe.model.path, "config.json");
-  const auto base = arch::parameter_layout(arch::read_hf_config(load_json(path), path));
-  const auto ours = arch::parameter_layout(config);
-  const bool same =
-      std::equal(base.parameters.begin(), base.parameters.end(), ours.parameters.begin(),
-                 ours.parameters.end(), [](const arch::Parameter& a, const arch::Parameter& b) {
-                   return a.role == b.role && a.shape == b.shape;
-                 });
-  if (!same) {
-    throw usage_error("model.path: the model there has other shapes than model.config")
-        .at(path)
-        .hint("give model.arch and model.config its sizes");
-  }
+  throw usage_error("the tokenizer has {} tokens, model.config.vocab_size is {}",
+                    tokenizer_vocab_size, config.vocab_size)
+      .hint("leave model.config.vocab_size out to take the tokenizer's size");
 }
 
 void check_prompts(const recipe::Recipe& recipe, std::int64_t max_positions,
@@ -135,11 +133,10 @@ plan::Machine this_machine(const recipe::Recipe& recipe) {
 
 TrainSetup set_up(const TrainOptions& options, const Invocation& invocation, Progress& progress) {
   TrainSetup setup;
-  setup.loaded = load_checked(options);
+  setup.loaded = load_checked(options.recipe, invocation);
   recipe::Recipe& recipe = setup.loaded.recipe;
   setup.output_dir = stored_output_dir(setup.loaded);
   recipe.train.device = resolve_device(recipe.train.device);
-  if (recipe.model.path) recipe.model.path = model_folder(invocation, *recipe.model.path);
   // Tokenizing may take hours; a tokenizer that need not be learned is there before.
   if (const auto tokenizer = data::fixed_tokenizer(recipe.tokenizer)) {
     const auto config = recipe::unchecked_model_config(recipe, tokenizer->vocab_size());
@@ -149,7 +146,7 @@ TrainSetup set_up(const TrainOptions& options, const Invocation& invocation, Pro
     progress.phase(p.what, p.done, p.total);
   });
   setup.config = recipe::model_config(recipe, setup.dataset->tokenizer().vocab_size());
-  check_shapes(recipe, setup.config, setup.dataset->tokenizer().vocab_size());
+  check_vocabulary(recipe, setup.config, setup.dataset->tokenizer().vocab_size());
   check_prompts(recipe, setup.config.max_positions, setup.dataset->tokenizer());
   if (const auto eos = setup.dataset->tokenizer().eos()) setup.config.eos_token_id = *eos;
   setup.machine = this_machine(recipe);
@@ -165,6 +162,7 @@ TrainSetup set_up(const TrainOptions& options, const Invocation& invocation, Pro
                    {"tokenizer", setup.dataset->tokenizer().digest()}};
   if (recipe.model.path) {
     setup.digests["base_weights"] = digest_of_weights(*recipe.model.path);
+    setup.digests["base_config"] = sha256(arch::write_hf_config(*recipe.model.base).dump());
   }
   setup.identity = digest_of(setup.digests);
   setup.digests["code"] = build_commit();

@@ -42,12 +42,12 @@ struct TrainSetup {
   Json identity_json() const;
 };
 
-// The recipe with its overrides; throws Error(kUsage) with one line per problem.
-recipe::LoadedRecipe load_checked(const TrainOptions& options);
-// Throws when the tokenizer has more tokens than the model has rows, or when the model that the run
-// starts from has other shapes than the recipe's.
-void check_shapes(const recipe::Recipe& recipe, const arch::TransformerConfig& config,
-                  std::int64_t tokenizer_vocab_size);
+// The recipe with its overrides and, with model.path, the model there, whose files are checked up
+// to their values. Throws Error(kUsage) with one line per problem.
+recipe::LoadedRecipe load_checked(const RecipeArguments& arguments, const Invocation& invocation);
+// Throws when the tokenizer has more tokens than the model has rows.
+void check_vocabulary(const recipe::Recipe& recipe, const arch::TransformerConfig& config,
+                      std::int64_t tokenizer_vocab_size);
 // Throws Error(kUsage) for a prompt of generate.prompts that the tokenizer cannot express or that
 // leaves no room for an answer.
 void check_prompts(const recipe::Recipe& recipe, std::int64_t max_positions,

@@ -87,6 +87,19 @@ void LoadedRecipe::require_sound() const {
   if (!problems.empty()) throw Error(ExitCode::kUsage, join(problems.lines(), "\n"));
 }
 
+void describe(LoadedRecipe& loaded) {
+  const config::Fields fields = config::fields_of(loaded.recipe);
+  loaded.params.clear();
+  for (config::Setting& setting : config::settings(fields, &loaded.origins)) {
+    if (setting.value.is_null()) continue;
+    loaded.params.emplace_back(std::move(setting.key), std::move(setting.value));
+  }
+  const Recipe decisive = canonical(loaded.recipe);
+  loaded.identity = config::identity(config::fields_of(decisive), recipe_keys(), loaded.origins);
+  loaded.digest = config::identity_digest(loaded.identity);
+  loaded.resolved = config::write_yaml(fields, loaded.origins);
+}
+
 LoadedRecipe load_recipe(const std::string& path, std::span<const std::string> overrides,
                          std::span<const config::TypedText> texts) {
   LoadedRecipe loaded;
@@ -99,14 +112,7 @@ LoadedRecipe load_recipe(const std::string& path, std::span<const std::string> o
   const config::Fields fields = config::fields_of(loaded.recipe);
   config::parse(file.root, fields, parse_options(keys), loaded.origins, loaded.problems);
   check_across_sections(loaded, {file.root.place.source, 0, 0});
-  for (config::Setting& setting : config::settings(fields, &loaded.origins)) {
-    if (setting.value.is_null()) continue;
-    loaded.params.emplace_back(std::move(setting.key), std::move(setting.value));
-  }
-  const Recipe decisive = canonical(loaded.recipe);
-  loaded.identity = config::identity(config::fields_of(decisive), keys, loaded.origins);
-  loaded.digest = config::identity_digest(loaded.identity);
-  loaded.resolved = config::write_yaml(fields, loaded.origins);
+  describe(loaded);
   return loaded;
 }
 

@@ -38,4 +38,7 @@ struct LoadedRecipe {
 LoadedRecipe load_recipe(const std::string& path, std::span<const std::string> overrides = {},
                          std::span<const config::TypedText> texts = {});
 
+// Fills in what follows from the recipe and its origins: resolved, params, identity, digest.
+void describe(LoadedRecipe& loaded);
+
 }  // namespace llmops::recipe

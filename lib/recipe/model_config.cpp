@@ -30,8 +30,13 @@ std::int64_t gated_intermediate_size(std::int64_t hidden_size) {
 arch::TransformerConfig unchecked_model_config(const Recipe& recipe,
                                                std::int64_t tokenizer_vocab_size) {
   const ModelShape& shape = recipe.model.config;
-  const bool is_gpt2 = recipe.model.arch == "gpt2";
   arch::TransformerConfig config;
+  if (recipe.model.base) {
+    config = *recipe.model.base;
+    config.dropout = shape.dropout;
+    return config;
+  }
+  const bool is_gpt2 = recipe.model.arch == "gpt2";
   config.family = recipe.model.arch;
   config.vocab_size = shape.vocab_size.value_or(tokenizer_vocab_size);
   config.hidden_size = shape.hidden_size;

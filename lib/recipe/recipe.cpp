@@ -37,6 +37,7 @@ std::vector<config::Key> recipe_keys() {
 
 Recipe canonical(Recipe recipe) {
   Recipe bare = recipe;
+  bare.model.base.reset();
   ModelShape& left_out = bare.model.config;
   left_out.num_key_value_heads.reset();
   left_out.head_dim.reset();

@@ -66,11 +66,12 @@ void ModelShape::fields(config::Visitor& v) {
 
 void Model::fields(config::Visitor& v) {
   v.field("arch", arch, "Family of the model.", one_of({"gpt2", "llama", "mistral"}));
-  v.section("config", config, "Sizes of a model trained from scratch.");
-  v.field("path", path,
-          "Weights to start from instead of random ones: a checkpoint or Hugging Face folder of "
-          "the same shape.",
-          config::path().operational());
+  v.section("config", config, "Sizes of a model trained from scratch; with path, the model's own.");
+  v.field(
+      "path", path,
+      "Weights to start from instead of random ones: a checkpoint or Hugging Face folder, whose "
+      "config.json also gives arch and config (all but dropout).",
+      config::path().operational());
 }
 
 void Tokenizer::fields(config::Visitor& v) {

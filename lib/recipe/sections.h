@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "arch/transformer_config.h"
 #include "config/visitor.h"
 
 // One struct per section of a recipe; fields() lists in sections.cpp. Defaults stand at the member.
@@ -39,9 +40,10 @@ struct ModelShape {
 struct Model {
   std::string arch = "gpt2";  // gpt2 | llama | mistral
   ModelShape config;
-  // Exported weights to start from instead of random ones: a checkpoint or Hugging Face folder of
-  // the same shape written by llmops or transformers.
+  // Weights to start from instead of random ones: a checkpoint or Hugging Face folder.
   std::optional<std::string> path;
+  // Of the model at `path`, no key: see recipe/base_model.h.
+  std::optional<arch::TransformerConfig> base;
   void fields(config::Visitor& v);
 };
 

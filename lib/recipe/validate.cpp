@@ -84,6 +84,7 @@ class Checker {
   }
 
   void model() {
+    if (r_.model.path) return;  // the model there says what it is: base_model.h
     const ModelShape& shape = r_.model.config;
     if (!shape.head_dim && shape.hidden_size % shape.num_attention_heads != 0) {
       require(false, "model.config.num_attention_heads", "hidden_size {} is not divisible by {}",
