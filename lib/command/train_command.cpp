@@ -70,6 +70,15 @@ void require_writable(const TrainOptions& options, const recipe::Recipe& recipe,
   require_writable_folder(absolute_path(recipe.output_dir));
 }
 
+// A model that is written over another one would leave a mixture when it fails.
+void require_new_folder(const std::string& folder) {
+  if (path_exists(folder) && (!is_directory(folder) || !list_directory(folder).empty())) {
+    throw usage_error("--export-init: {} exists and is not an empty folder", printable(folder))
+        .hint("name a new folder");
+  }
+  require_writable_folder(absolute_path(folder));
+}
+
 std::unique_ptr<record::RunRecorder> open_run(const TrainOptions& options, const std::string& store,
                                               const ResumePoint& point,
                                               const record::RunStart& start) {
@@ -195,6 +204,7 @@ ExitCode train(TrainOptions& options, const Invocation& invocation) {
   Progress progress(invocation.err, mode, checked.logging.logging_steps);
   const std::string store = store::store_to_write(invocation.store);
   require_writable(options, checked, store);
+  if (!options.export_init.empty()) require_new_folder(options.export_init);
   TrainSetup setup = set_up(options, invocation, progress);
   ResumePoint point = find_resume_point(options, store, setup, progress);
   std::map<std::string, double> values = recorded_values(options, store, point.run_id);

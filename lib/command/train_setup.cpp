@@ -1,5 +1,7 @@
 #include "command/train_setup.h"
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "base/file.h"
 #include "base/hash.h"

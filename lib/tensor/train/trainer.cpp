@@ -462,12 +462,13 @@ void write_initial_model(const engine::TrainJob& job, const std::string& folder)
   Weights weights(job.config, at::Device(at::kCPU), false);
   first_weights(job, weights);
   make_directories(folder);
-  for (const FolderFile& file : hf_folder_files(job.config, job.dataset->tokenizer())) {
-    write_file_durably(join_path(folder, file.name), file.content);
-  }
+  // The weights first: their file must be new, and so is the folder of a model.
   weights::write_safetensors(join_path(folder, "model.safetensors"),
                              hf_sources(job.config, weights.layout(), weights.flat()),
                              {{"format", "pt"}});
+  for (const FolderFile& file : hf_folder_files(job.config, job.dataset->tokenizer())) {
+    write_file_durably(join_path(folder, file.name), file.content);
+  }
 }
 
 }  // namespace llmops::tensor
