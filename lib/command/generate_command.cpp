@@ -1,7 +1,6 @@
 #include "command/generate_command.h"
 
 #include <CLI/CLI.hpp>
-#include <limits>
 #include <memory>
 
 #include "base/error.h"

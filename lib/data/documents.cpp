@@ -166,8 +166,8 @@ void require_meaning(const Corpus& corpus) {
                       corpus.name);
   }
   if (source.field != recipe::Source{}.field && !fields) {
-    throw usage_error("{}field has a meaning for jsonl and csv only, and {} is txt", prefix,
-                      corpus.name);
+    throw usage_error("{}field has a meaning for json, jsonl, csv and tsv only, and {} is txt",
+                      prefix, corpus.name);
   }
 }
 

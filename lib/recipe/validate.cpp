@@ -49,7 +49,7 @@ class Checker {
       require(!source.synth || plain, key,
               "format, field and document have a meaning for files, not for synth");
       require(source.format != "txt" || source.field == "text", key + ".field",
-              "has a meaning for jsonl and csv only, format is txt");
+              "has a meaning for json, jsonl, csv and tsv only, format is txt");
       require(source.path != "-" && !source.path.ends_with("/-"), key + ".path",
               "the standard input can be read only once; text to train on is read for its digest, "
               "for its tokens and again to resume: write it to a file");

@@ -166,9 +166,10 @@ TEST_CASE("a setting that no file has a use for is refused") {
   };
   const std::string txt = scratch.write("in/a.txt", "a"), csv = scratch.write("in/a.csv", "b\na");
   CHECK(refusal("in/a.txt", "b", "auto") ==
-        "usage: data.train.0.field has a meaning for jsonl and csv only, and " + txt + " is txt");
+        "usage: data.train.0.field has a meaning for json, jsonl, csv and tsv only, and " + txt +
+            " is txt");
   CHECK(refusal("in/a.txt", "b", "auto", "") ==
-        "usage: --field has a meaning for jsonl and csv only, and " + txt + " is txt");
+        "usage: --field has a meaning for json, jsonl, csv and tsv only, and " + txt + " is txt");
   CHECK(refusal("in/a.csv", "b", "line", "") ==
         "usage: --document has a meaning for txt only, and " + csv + " has fields");
   CHECK(refusal("in/a.txt", "text", "line") == "");

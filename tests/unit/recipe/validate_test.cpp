@@ -37,10 +37,12 @@ TEST_CASE("a source is one of path and synth") {
           r.data.train[0].format = "jsonl";
           r.data.train[0].document = "line";
         }) == Lines{"data.train.0.document: has a meaning for txt only, format is jsonl"});
-  CHECK(after([](Recipe& r) {
-          r.data.train[0].format = "txt";
-          r.data.train[0].field = "body";
-        }) == Lines{"data.train.0.field: has a meaning for jsonl and csv only, format is txt"});
+  CHECK(
+      after([](Recipe& r) {
+        r.data.train[0].format = "txt";
+        r.data.train[0].field = "body";
+      }) ==
+      Lines{"data.train.0.field: has a meaning for json, jsonl, csv and tsv only, format is txt"});
   CHECK(after([](Recipe& r) {
           r.data.train[0].path.clear();
           r.data.train[0].synth.emplace();
