@@ -14,6 +14,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     text.remove_prefix(std::min(line.size() + 2, text.size()));
   }
   const std::string path = llmops::fuzz::file_of("recipe.yaml", text);
+  for (const std::string& typed : overrides) {
+    const std::vector<llmops::config::TypedText> texts{{"logging.run_name", typed}};
+    const auto named = llmops::recipe::load_recipe("quickstart", {}, texts);
+    require(!named.problems.empty() || named.recipe.logging.run_name == typed, typed);
+  }
   llmops::recipe::LoadedRecipe loaded;
   if (!returns([&] { loaded = llmops::recipe::load_recipe(path, overrides); })) return 0;
   for (const std::string& line : loaded.problems.lines()) {
@@ -23,5 +28,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string resolved = llmops::fuzz::file_of("resolved.yaml", loaded.resolved);
   const auto again = llmops::recipe::load_recipe(resolved);
   require(again.problems.empty(), "a resolved recipe is sound");
+  require(again.digest == loaded.digest, "a resolved recipe is the same recipe");
   return 0;
 }
