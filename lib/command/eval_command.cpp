@@ -17,6 +17,7 @@
 #include "command/finish_run.h"
 #include "command/model_argument.h"
 #include "command/progress.h"
+#include "command/tell.h"
 #include "engine/engine.h"
 #include "eval/loss.h"
 #include "recipe/expect.h"
@@ -109,6 +110,7 @@ std::unique_ptr<record::RunRecorder> open_run(const Options& options, const Invo
                    {"config", sha256_file(join_path(folder, "config.json"))}};
   start.versions = Json::object().set("llmops", version());
   start.system_metrics_seconds = 0;
+  start.warn = [&invocation](std::string_view text) { tell(invocation.err, "llmops: {}\n", text); };
   if (options.no_record) return record::no_run(start);
   return record::begin_run(store::store_to_write(invocation.store), start);
 }

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cctype>
 #include <cstdlib>
 
@@ -21,26 +20,6 @@ bool is_name(std::string_view name) {
   };
   return !name.empty() && std::isdigit(static_cast<unsigned char>(name[0])) == 0 &&
          std::all_of(name.begin(), name.end(), is_word);
-}
-
-// A prefix that a service puts before its keys, and how many key characters follow at least.
-struct KeyShape {
-  std::string_view prefix;
-  std::size_t length;
-};
-constexpr std::array<KeyShape, 10> kKeyShapes{{{"sk-", 20},
-                                               {"hf_", 30},
-                                               {"ghp_", 30},
-                                               {"gho_", 30},
-                                               {"github_pat_", 30},
-                                               {"glpat-", 20},
-                                               {"xoxb-", 20},
-                                               {"xoxp-", 20},
-                                               {"AIza", 35},
-                                               {"AKIA", 16}}};
-
-bool is_key_character(char c) {
-  return c == '_' || c == '-' || std::isalnum(static_cast<unsigned char>(c)) != 0;
 }
 
 }  // namespace
@@ -88,24 +67,6 @@ std::string escape_environment(std::string_view text) {
     escaped += kOpen;
     text.remove_prefix(begin + kOpen.size());
   }
-}
-
-bool looks_like_secret(std::string_view text) {
-  for (const KeyShape& shape : kKeyShapes) {
-    for (std::size_t at = text.find(shape.prefix); at != std::string_view::npos;
-         at = text.find(shape.prefix, at + 1)) {
-      if (at > 0 && is_key_character(text[at - 1])) continue;  // inside a word
-      const std::string_view rest = text.substr(at + shape.prefix.size());
-      const auto stop = std::find_if_not(rest.begin(), rest.end(), is_key_character);
-      const auto length = static_cast<std::size_t>(stop - rest.begin());
-      // Words joined by hyphens are no key: keys have digits.
-      const bool digits = std::any_of(rest.begin(), stop, [](char c) {
-        return std::isdigit(static_cast<unsigned char>(c)) != 0;
-      });
-      if (length >= shape.length && digits) return true;
-    }
-  }
-  return false;
 }
 
 }  // namespace llmops::config

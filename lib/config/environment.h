@@ -17,8 +17,4 @@ Expansion expand_environment(std::string_view text);
 // The text that expands to this one.
 std::string escape_environment(std::string_view text);
 
-// Whether the text has the shape of a credential (API keys of known services): such a literal does
-// not belong into a file that is stored with the run.
-bool looks_like_secret(std::string_view text);
-
 }  // namespace llmops::config

@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "base/hash.h"
+#include "base/secrets.h"
 #include "base/text.h"
 #include "config/environment.h"
 #include "config/value.h"
@@ -140,7 +141,7 @@ class Parser : public Visitor {
     Node copy = node;
     for (Node& item : copy.items) item = expand(item, path, origin, is_path);
     if (copy.kind != Node::Kind::kScalar) return copy;
-    if (looks_like_secret(copy.text)) {
+    if (has_secret(copy.text)) {
       problems_.add(node.place, path, "this looks like a credential",
                     "name an environment variable: ${env:NAME}");
       return copy;

@@ -6,6 +6,8 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/process.h"
+#include "base/secrets.h"
+#include "base/text.h"
 #include "base/time.h"
 #include "config/environment.h"
 #include "record/capture.h"
@@ -206,11 +208,31 @@ void check_free(Store& store, const std::string& output_dir) {
   }
 }
 
+// The store leaves credentials out; whoever supplied one hears of it, once for each place.
+void warn_of_secrets(const RunStart& start, const GitState& git) {
+  std::string tags;
+  for (const auto& [key, value] : start.tags) tags += key + "=" + value + "\n";
+  std::vector<std::string> places;
+  const auto look = [&places](std::string_view text, const char* place) {
+    if (has_secret(text)) places.emplace_back(place);
+  };
+  look(start.name, "the name");
+  look(start.experiment, "the experiment");
+  look(tags, "the tags");
+  look(join(start.arguments, "\n"), "the command line");
+  look(start.recipe_given, "the recipe");
+  look(git.diff, "the git diff");
+  if (places.empty() || !start.warn) return;
+  start.warn(fmt::format("warning: what looks like a credential is recorded as {} in {}", kRedacted,
+                         join(places, ", ")));
+}
+
 void put_attempt(Store& store, const store::Run& run, store::Attempt& attempt,
                  const RunStart& start, const GitState& git) {
   const auto put = [&](const std::string& text) {
     return text.empty() ? std::string() : put_blob(store, text);
   };
+  warn_of_secrets(start, git);
   attempt.number = run.attempts;
   attempt.base_ms = run.elapsed_ms;
   attempt.recipe_given = put(start.recipe_given);

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/hash.h"
+#include "base/secrets.h"
 
 namespace llmops::store {
 
@@ -42,7 +43,8 @@ bool is_digest(std::string_view text) {
 
 }  // namespace
 
-std::string put_blob(Store& store, std::string_view content) {
+std::string put_blob(Store& store, std::string_view given) {
+  const std::string content = redact(given);
   const std::string digest = sha256(content);
   Statement known = store.database().prepare("SELECT 1 FROM blob WHERE sha256 = ?");
   if (known.bind(digest).step()) return digest;

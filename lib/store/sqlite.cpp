@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "base/secrets.h"
 #include "base/text.h"
 
 namespace llmops::store {
@@ -88,10 +89,14 @@ std::string immutable_uri(const std::string& path) {
   return uri + "?immutable=1";
 }
 
+std::string valid(std::string_view text) {
+  return invalid_utf8(text) ? printable(text, true) : std::string(text);
+}
+
 }  // namespace
 
 std::string storable(std::string_view text) {
-  return invalid_utf8(text) ? printable(text, true) : std::string(text);
+  return redact(valid(text));
 }
 
 void Statement::Finalize::operator()(sqlite3_stmt* statement) const {
@@ -159,7 +164,7 @@ std::string Statement::text(int column) const {
   if (data == nullptr) return {};
   const std::string_view text(
       data, static_cast<std::size_t>(sqlite3_column_bytes(statement_.get(), column)));
-  return storable(text);
+  return valid(text);
 }
 std::string_view Statement::blob(int column) const {
   const void* data = sqlite3_column_blob(statement_.get(), column);

@@ -216,6 +216,58 @@ TEST_CASE("a run from a checkpoint of an unknown run begins at its step") {
   CHECK(find_attempt(store, find_run(store, run->id())->row, 1)->from_step == 7);
 }
 
+TEST_CASE("a credential does not enter the store, wherever it comes from, and is reported") {
+  const std::string secret = "hf_" + std::string("a1B2c3D4e5F6g7H8a1B2c3D4e5F6g7H8a1");
+  const TemporaryDirectory folder;
+  RunStart start = describe(folder);
+  start.name = "name " + secret;
+  start.experiment = secret;
+  start.tags = {{"key " + secret, secret}};
+  start.arguments.push_back("--tag=" + secret);
+  start.recipe_path = "/" + secret;
+  start.recipe_given += "# " + secret + "\n" + std::string(20000, '#') + "\n";
+  start.recipe_resolved += "# " + secret + "\n";
+  start.params.emplace_back("logging.tags", Json::array().push(secret));
+  start.hardware.set("device", secret);
+  std::vector<std::string> warnings;
+  start.warn = [&warnings](std::string_view text) { warnings.emplace_back(text); };
+  {
+    const auto recorder = begin_run(folder.path(), start);
+    recorder->log("metric/" + secret, 1, 1);
+    recorder->event("warning", secret, 1, secret);
+    recorder->sample(1, secret, "text " + secret);
+    recorder->artifact("output", "file", "/" + secret, "", 0);
+    recorder->finish(ExitCode::kFailed, secret);
+  }
+  REQUIRE(warnings.size() == 1);
+  CHECK(warnings[0].starts_with(
+      "warning: what looks like a credential is recorded as [redacted] in the name, the "
+      "experiment, the tags, the command line, the recipe"));
+  std::vector<std::string> folders{folder.path()};
+  std::size_t files = 0;
+  while (!folders.empty()) {
+    const std::string here = folders.back();
+    folders.pop_back();
+    for (const std::string& name : list_directory(here)) {
+      const std::string path = join_path(here, name);
+      CAPTURE(path);
+      CHECK(name.find(secret) == std::string::npos);
+      if (is_directory(path)) {
+        folders.push_back(path);
+      } else {
+        ++files;
+        CHECK(read_file(path).find(secret) == std::string::npos);
+      }
+    }
+  }
+  CHECK(files >= 2);  // the database, and the recipe that is too large for it
+  store::Store store = open(folder);
+  const auto run = list_runs(store, {}).front();
+  CHECK(run.name == "name [redacted]");
+  CHECK(list_params(store, run.row).front().first == "logging.tags");
+  CHECK(list_params(store, run.row).front().second.dump() == "[\"[redacted]\"]");
+}
+
 TEST_CASE("a run that rolled back ends as one run with several attempts") {
   const TemporaryDirectory folder;
   const auto recorder = begin_run(folder.path(), describe(folder));
