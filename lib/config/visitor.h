@@ -100,8 +100,8 @@ using FieldRef =
                  std::optional<std::string>*, std::optional<Bytes>*, std::optional<Duration>*,
                  std::vector<std::int64_t>*, std::vector<double>*, std::vector<std::string>*>;
 
-// A list of sections of one type, seen without its type. element(i) returns a function that visits
-// element i; append() adds a default element.
+// A list of sections of one type, seen without its type. visit(i, v) visits element i with v;
+// append() adds a default element.
 struct SectionList {
   std::function<std::size_t()> size;
   std::function<void()> append;

@@ -13,9 +13,7 @@
 
 namespace llmops::data {
 
-// Reading a recipe's data: sources -> tokenizer -> token cache -> batches. prepare() reads, trains
-// the tokenizer if there is none, and tokenizes with all cores what is not cached; it polls for
-// stop requests and throws Error(kUsage) with file:line for text it cannot use.
+// How far prepare() has come with a recipe's data.
 struct PrepareProgress {
   std::string what;            // "reading", "training tokenizer", "tokenizing"
   double done = 0, total = 0;  // bytes
@@ -46,6 +44,9 @@ class Dataset {
   virtual std::int64_t eval_row_start(std::int64_t row) const = 0;
 };
 
+// Reads a recipe's data: sources, tokenizer (learned if there is none), token cache, batches. All
+// cores tokenize what is not cached. Polls for stop requests. Throws Error(kUsage) with file:line for
+// text that it cannot use.
 std::unique_ptr<Dataset> prepare(const recipe::Recipe& recipe,
                                  const std::function<void(const PrepareProgress&)>& progress = {});
 
