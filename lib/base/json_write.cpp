@@ -22,8 +22,11 @@ void write_string(std::string_view text, std::string& out) {
       out += "\\n";
     } else if (c.value == '\t') {
       out += "\\t";
-    } else if (is_control(c.value)) {  // all below U+10000
+    } else if (is_control(c.value) && c.value < 0x10000) {
       out += fmt::format("\\u{:04x}", static_cast<unsigned>(c.value));
+    } else if (is_control(c.value)) {
+      const unsigned above = static_cast<unsigned>(c.value) - 0x10000;
+      out += fmt::format("\\u{:04x}\\u{:04x}", 0xD800 + (above >> 10), 0xDC00 + (above & 0x3FF));
     } else {
       out += text.substr(at, c.length);
     }

@@ -42,11 +42,12 @@ struct CodePoint {
   std::size_t length;
 };
 CodePoint decode_utf8(std::string_view text, std::size_t at);
-// C0, DEL, C1, line separators and bidirectional controls.
+// What a terminal does not show as a character of its own: C0, DEL, C1, line separators, and
+// characters of direction, of width zero or without a shape.
 bool is_control(char32_t code_point);
 
-// Text from outside made fit for a terminal: control bytes, ESC, C1 and bidirectional controls
-// are shown as \xNN or \u{NNNN}, invalid UTF-8 as \xNN. `keep_newlines` leaves \n and \t alone.
+// Text from outside made fit for a terminal: what is_control() names is shown as \xNN or \u{NNNN},
+// invalid UTF-8 as \xNN. `keep_newlines` leaves \n and \t alone.
 std::string printable(std::string_view text, bool keep_newlines = false);
 // The byte offset of the first byte that is not valid UTF-8; nothing when all is valid.
 std::optional<std::size_t> invalid_utf8(std::string_view text);

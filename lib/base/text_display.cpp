@@ -1,5 +1,8 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
+
 #include "base/text.h"
 
 namespace llmops {
@@ -29,9 +32,25 @@ CodePoint decode_utf8(std::string_view text, std::size_t at) {
   return {kInvalidCodePoint, 1};
 }
 
+namespace {
+
+// Unicode's control and format characters and others without a shape (Default_Ignorable), but for
+// the two variation selectors that choose between text and emoji.
+struct Range {
+  char32_t first, last;
+};
+constexpr Range kUnseen[] = {
+    {0x00, 0x1F},     {0x7F, 0x9F},       {0xAD, 0xAD},       {0x034F, 0x034F},   {0x061C, 0x061C},
+    {0x115F, 0x1160}, {0x17B4, 0x17B5},   {0x180B, 0x180F},   {0x200B, 0x200F},   {0x2028, 0x202E},
+    {0x2060, 0x206F}, {0x3164, 0x3164},   {0xFE00, 0xFE0D},   {0xFEFF, 0xFEFF},   {0xFFA0, 0xFFA0},
+    {0xFFF0, 0xFFFB}, {0x1BCA0, 0x1BCA3}, {0x1D173, 0x1D17A}, {0xE0000, 0xE0FFF},
+};
+
+}  // namespace
+
 bool is_control(char32_t c) {
-  return c < 0x20 || (c >= 0x7F && c < 0xA0) || c == 0x061C || c == 0x200E || c == 0x200F ||
-         (c >= 0x2028 && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069);
+  const auto range = std::ranges::lower_bound(kUnseen, c, {}, &Range::last);
+  return range != std::end(kUnseen) && range->first <= c;
 }
 
 std::string printable(std::string_view text, bool keep_newlines) {

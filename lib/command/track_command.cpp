@@ -1,6 +1,7 @@
 #include "command/track_command.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <chrono>
@@ -93,7 +94,6 @@ ExitCode show(const ShowOptions& options, const Invocation& invocation) {
   store::Store store = open_store(invocation);
   const store::Run run = track::resolve_run(store, options.run);
   const bool color = invocation.color(invocation.out);
-  // Files as they were recorded go out byte for byte, to be used as files again.
   std::string text;
   if (options.recipe) {
     text = track::recorded_text(store, run, track::Recorded::kRecipeGiven);
@@ -108,6 +108,10 @@ ExitCode show(const ShowOptions& options, const Invocation& invocation) {
   } else {
     text = track::show_text(store, run, color);
   }
+  // Files as they were recorded go out byte for byte, to be used as files again; a terminal would
+  // obey what is in them.
+  const bool is_file = options.recipe || options.resolved || options.git_diff;
+  if (is_file && ::isatty(::fileno(invocation.out)) != 0) text = printable(text, true);
   fmt::print(invocation.out, "{}", text);
   return ExitCode::kOk;
 }

@@ -95,17 +95,28 @@ std::string metrics_text(const std::vector<store::Series>& all, bool system, boo
   return any ? '\n' + table.text(color) : "";
 }
 
+// What was used and what there is; a long run has pruned many checkpoints, which are counted.
 std::string artifacts_text(const std::vector<store::Artifact>& artifacts, bool color) {
-  if (artifacts.empty()) return "";
   Table table;
   for (const char* title : {"kind", "role"}) table.column(title);
   table.column("size", Table::Align::kRight);
   table.column("path");
+  std::size_t removed = 0, listed = 0;
   for (const store::Artifact& a : artifacts) {
+    const bool exists = path_exists(a.path);
+    if (!exists && a.role == "output") {
+      ++removed;
+      continue;
+    }
+    ++listed;
     table.row({a.kind, a.role, a.bytes > 0 ? format_bytes(static_cast<double>(a.bytes)) : "",
-               a.path + (path_exists(a.path) ? "" : "  (removed)")});
+               a.path + (exists ? "" : "  (removed)")});
   }
-  return '\n' + table.text(color);
+  std::string text = listed > 0 ? '\n' + table.text(color) : "";
+  if (removed > 0) {
+    text += fmt::format("{}{} removed: --json\n", listed > 0 ? "" : "\n", removed);
+  }
+  return text;
 }
 
 // What went wrong; the rest of the events is in the other sections, and in the JSON.
@@ -303,7 +314,9 @@ std::string recorded_text(Store& store, const store::Run& run, Recorded what) {
                 fmt::format("run {} has no {}", printable(run.name),
                             what == Recorded::kGitDiff ? "git diff" : "recipe"));
   }
-  return get_blob(store, digest);
+  std::string text = get_blob(store, digest);
+  if (what != Recorded::kRecipeResolved) return text;
+  return fmt::format("# paths are relative to {}\n", printable(attempt.working_directory)) + text;
 }
 
 std::string samples_text(Store& store, const store::Run& run, bool color) {

@@ -14,7 +14,8 @@ namespace llmops::track {
 std::string show_text(store::Store& store, const store::Run& run, bool color);
 Json show_json(store::Store& store, const store::Run& run);
 
-// One recorded text of the newest attempt; Error(kNotFound) when the run has none.
+// One recorded text of the newest attempt; Error(kNotFound) when the run has none. A comment at the
+// head of the resolved recipe names the folder that its paths are relative to.
 enum class Recorded { kRecipeGiven, kRecipeResolved, kGitDiff };
 std::string recorded_text(store::Store& store, const store::Run& run, Recorded what);
 // Every sample in full, under a line with its step.

@@ -77,6 +77,9 @@ TEST_CASE("control bytes and broken UTF-8 never leave raw") {
   CHECK(Json("a\"\\\n\x01\x1b\x7f\xc2\x9b\xe2\x80\xae\xff").dump() ==
         R"("a\"\\\n\u0001\u001b\u007f\u009b\u202e\ufffd")");
   CHECK(Json("日本").dump() == "\"日本\"");
+  const std::string tag = "\xf3\xa0\x81\x81";  // above U+FFFF: a surrogate pair
+  CHECK(Json(tag).dump() == R"("\udb40\udc41")");
+  CHECK(parse_json(Json(tag).dump(), "f").as_string() == tag);
 }
 
 TEST_CASE("numbers are written so that they read back the same") {

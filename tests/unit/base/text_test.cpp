@@ -94,6 +94,12 @@ TEST_CASE("text from outside is shown without control bytes") {
   CHECK(printable("\xc2\x9b") == "\\u{009b}");
   CHECK(printable("a\xe2\x80\xae"
                   "b") == "a\\u{202e}b");
+  // Zero width, soft hyphen, byte order mark, tags and a filler; emoji and accents are seen.
+  CHECK(printable("a\xe2\x80\x8b\xe2\x80\x8d\xe2\x81\xa0\xef\xbb\xbf") ==
+        "a\\u{200b}\\u{200d}\\u{2060}\\u{feff}");
+  CHECK(printable("\xc2\xad\xe1\x85\xa0\xf3\xa0\x81\x81") == "\\u{00ad}\\u{1160}\\u{e0041}");
+  const std::string seen = "e\xcc\x81 \xe2\x9d\xa4\xef\xb8\x8f \xf0\x9f\x98\x80 \xc2\xae";
+  CHECK(printable(seen) == seen);
   CHECK(printable("\xff\xc3") == "\\xff\\xc3");
   CHECK(printable("déjà 日本") == "déjà 日本");
 }

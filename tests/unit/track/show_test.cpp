@@ -73,10 +73,28 @@ TEST_CASE("show tells a reader how it ended and what it made") {
   CHECK(text.starts_with("a run  stopped, exit 143: SIGTERM\n"));
   CHECK(has(text, "optimizer.learning_rate  0.001"));
   CHECK(has(text, "train/loss  0.125     8"));
-  CHECK(has(text, "/none/checkpoint-8  (removed)"));
+  CHECK(has(text, "\n\n1 removed: --json\n"));
+  CHECK_FALSE(has(text, "/none/checkpoint-8"));
   CHECK(has(text, "Sample at step 8 of \"Once\"\nOnce upon\n\\x1b[2Ja time"));
   CHECK_FALSE(has(text, "\x1b"));
   CHECK(has(show_text(f.store, f.run, true), "\x1b[33mstopped"));
+}
+
+TEST_CASE("checkpoints that are there and what was used are listed, removed ones are counted") {
+  RecordedRun f;
+  const std::string kept = f.folder.path();
+  f.change([&] {
+    for (int step = 10; step < 70; ++step) {
+      const std::string path = fmt::format("/none/checkpoint-{}", step);
+      put_artifact(f.store, f.run.row, {1, 0, "output", "checkpoint", path, "", 0});
+    }
+    put_artifact(f.store, f.run.row, {1, 0, "output", "checkpoint", kept, "", 0});
+    put_artifact(f.store, f.run.row, {1, 0, "input", "checkpoint", "/none/base", "", 0});
+  });
+  const std::string text = show_text(f.store, f.run, false);
+  CHECK(has(text, "checkpoint  output        " + kept + "\n"));
+  CHECK(has(text, "checkpoint  input         /none/base  (removed)\n61 removed: --json\n"));
+  CHECK(show_json(f.store, f.run).at("artifacts").size() == 63);
 }
 
 TEST_CASE("names from anywhere are shown escaped, in columns that hold") {
@@ -122,6 +140,15 @@ TEST_CASE("recorded texts come back as they were given") {
     f.store.database().prepare("UPDATE attempt SET recipe_given = ?").bind(digest).run();
   });
   CHECK(recorded_text(f.store, f.run, Recorded::kRecipeGiven) == "version: 1\n");
+  f.change([&] {
+    const std::string digest = put_blob(f.store, "output_dir: out\n");
+    f.store.database()
+        .prepare("UPDATE attempt SET recipe_resolved = ?, working_directory = ?")
+        .bind(digest, "/a\nb")
+        .run();
+  });
+  CHECK(recorded_text(f.store, f.run, Recorded::kRecipeResolved) ==
+        "# paths are relative to /a\\x0ab\noutput_dir: out\n");
   CHECK(samples_text(f.store, f.run, false) ==
         "Sample at step 8 of \"Once\"\nOnce upon\n\\x1b[2Ja time\n");
 }
