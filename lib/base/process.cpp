@@ -11,7 +11,11 @@
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <future>
+#include <system_error>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -179,6 +183,37 @@ CommandOutput run_command(const std::vector<std::string>& arguments, int timeout
   if (result.output.size() >= max_bytes) ::kill(-*pid, SIGKILL);
   result.status = await(*pid, deadline);
   return result;
+}
+
+std::thread start_thread(std::function<void()> work) {
+  try {
+    return std::thread(std::move(work));
+  } catch (const std::system_error& error) {
+    throw failed("cannot start a thread: {}", error.code().message())
+        .hint("raise the limit of processes (ulimit -u), or lower train.threads or --threads");
+  }
+}
+
+void require_threads(int count) {
+  // A thread that has been joined counts until the kernel has let go of its entry.
+  const auto alive = [] { return list_directory("/proc/self/task").size(); };
+  const std::size_t before = alive();
+  std::promise<void> end;
+  const std::shared_future<void> ended = end.get_future().share();
+  std::vector<std::thread> threads;
+  std::optional<Error> failure;
+  try {
+    for (int i = 0; i < count; ++i) {
+      threads.push_back(start_thread([ended] { ended.wait(); }));
+    }
+  } catch (const Error& error) {
+    failure = error;
+  }
+  end.set_value();
+  for (std::thread& thread : threads) thread.join();
+  if (failure) throw *failure;
+  const double deadline = monotonic_seconds() + 1;
+  while (alive() > before && monotonic_seconds() < deadline) std::this_thread::yield();
 }
 
 }  // namespace llmops

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 namespace llmops {
@@ -30,6 +32,12 @@ struct CommandOutput {
 // Runs a program without a shell, standard input and error on /dev/null. Ends it after timeout_ms.
 CommandOutput run_command(const std::vector<std::string>& arguments, int timeout_ms = 5000,
                           std::size_t max_bytes = std::size_t{16} << 20);
+
+// Throws Error(kFailed) where a limit of processes forbids another thread.
+std::thread start_thread(std::function<void()> work);
+// Throws it when `count` threads besides the present ones cannot be had at one time: for a library
+// that would end the process.
+void require_threads(int count);
 
 struct MemoryStatus {
   std::uint64_t total_bytes = 0;      // the smaller of the machine's and the cgroup's limit

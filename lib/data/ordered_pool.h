@@ -10,6 +10,9 @@
 #include <utility>
 #include <vector>
 
+#include "base/error.h"
+#include "base/process.h"
+
 namespace llmops::data {
 
 // Works on items with several threads and hands the results back in the order in which the items
@@ -23,8 +26,13 @@ class OrderedPool {
   OrderedPool(int threads, const std::function<Worker()>& make_worker,
               std::function<void(Result&)> consume)
       : consume_(std::move(consume)), limit_(2 * static_cast<std::size_t>(threads) + 1) {
-    for (int i = 0; i < threads; ++i) {
-      threads_.emplace_back([this, worker = make_worker()] { run(worker); });
+    try {
+      for (int i = 0; i < threads; ++i) {
+        threads_.push_back(start_thread([this, worker = make_worker()] { run(worker); }));
+      }
+    } catch (const Error&) {
+      // Fewer threads give the same results; none give nothing.
+      if (threads_.empty()) throw;
     }
   }
   ~OrderedPool() {

@@ -40,8 +40,12 @@ SystemMetrics::SystemMetrics(int every_seconds, std::string folder, Log log)
     : every_seconds_(every_seconds),
       folder_(std::move(folder)),
       log_(std::move(log)),
-      before_(read_counters()),
-      thread_([this] { work(); }) {}
+      before_(read_counters()) {
+  try {
+    thread_ = start_thread([this] { work(); });
+  } catch (const Error&) {  // what is only looked at ends no run
+  }
+}
 
 SystemMetrics::~SystemMetrics() {
   {
@@ -49,7 +53,7 @@ SystemMetrics::~SystemMetrics() {
     stopping_ = true;
   }
   wake_.notify_one();
-  thread_.join();
+  if (thread_.joinable()) thread_.join();
 }
 
 void SystemMetrics::work() {

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/file.h"
+#include "base/process.h"
 #include "base/text.h"
 #include "base/time.h"
 
@@ -49,7 +50,7 @@ Writer::Writer(Store store, std::int64_t run, std::int64_t attempt, std::int64_t
       points_(store_, run, attempt) {
   store_.database().set_busy_timeout(kBusyMs);
   for (const std::string& name : points_.names()) index_.emplace(name, places_++);
-  thread_ = std::thread([this] { work(); });
+  thread_ = start_thread([this] { work(); });
 }
 
 Writer::~Writer() {

@@ -43,12 +43,6 @@ auto translated(const Work& work) {
   }
 }
 
-void use_threads(int threads) {
-  const int count = threads > 0 ? threads : available_cores();
-  omp_set_num_threads(count);
-  at::set_num_threads(count);
-}
-
 class EdgeTrainer final : public engine::Trainer {
  public:
   explicit EdgeTrainer(std::unique_ptr<engine::Trainer> inner) : inner_(std::move(inner)) {}
@@ -132,6 +126,20 @@ class TorchEngine final : public engine::Engine {
   }
 
   bool has_cuda() override { return at::hasCUDA() && at::accelerator::deviceCount() > 0; }
+
+ private:
+  void use_threads(int threads) {
+    const int count = threads > 0 ? threads : available_cores();
+    // OpenMP ends the process when it cannot start a thread. Its team stays until a smaller one.
+    if (count > team_) require_threads(count - team_);
+    team_ = count;
+    omp_set_num_threads(count);
+    at::set_num_threads(count);
+#pragma omp parallel num_threads(count)
+    {}
+  }
+
+  int team_ = 1;
 };
 
 }  // namespace

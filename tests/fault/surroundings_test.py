@@ -67,6 +67,23 @@ class SurroundingsTest(program.ProgramTest):
                 if result.status:
                     self.assertTrue(result.stderr.splitlines()[-1].startswith("llmops: "), result)
 
+    @unittest.skipIf(os.geteuid() != 0 or shutil.which("setpriv") is None,
+                     "a limit of processes counts those of the user, and needs one of its own")
+    def test_few_processes_are_an_error_in_one_line_or_fewer_threads(self):
+        user = ("setpriv", f"--reuid={1_000_000 + os.getpid()}", "--clear-groups")
+        statuses = []
+        for count in (1, 2, 3, 4, 5, 6, 20):
+            with self.subTest(processes=count), self.in_new_folder():
+                self.folder.chmod(0o777)
+                result = self.train("train.threads=4", "train.micro_batch_size=4",
+                                    "logging.system_metrics_seconds=1",
+                                    prefix=(*user, *limited(f"-u {count}")))
+                self.assertIn(result.status, (0, 1), result)
+                if result.status:
+                    self.assertRegex(result.stderr.splitlines()[-1], "^llmops: cannot start a thread")
+                statuses.append(result.status)
+        self.assertEqual((statuses[0], statuses[-1]), (1, 0))
+
     def test_folders_that_vanish_under_a_run_end_it_in_one_line(self):
         process = self.start("train", "recipe.yaml", "train.max_steps=100000000",
                              "eval.eval_steps=0", "generate.every_steps=0",

@@ -17,7 +17,9 @@ inline void parallel_for(Index count, Index grain, const F& body) {
     body(Index{0}, count);
     return;
   }
-#pragma omp parallel for num_threads(static_cast <int>(parts)) schedule(static)
+  // By the whole team, though some have nothing to do: a smaller one would end threads that the
+  // next operation must start again.
+#pragma omp parallel for schedule(static)
   for (Index part = 0; part < parts; ++part) {
     body(count * part / parts, count * (part + 1) / parts);
   }
