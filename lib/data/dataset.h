@@ -45,8 +45,8 @@ class Dataset {
 };
 
 // Reads a recipe's data: sources, tokenizer (learned if there is none), token cache, batches. All
-// cores tokenize what is not cached. Polls for stop requests. Throws Error(kUsage) with file:line for
-// text that it cannot use.
+// cores tokenize what is not cached. Polls for stop requests. Throws Error(kUsage) with file:line
+// for text that it cannot use.
 std::unique_ptr<Dataset> prepare(const recipe::Recipe& recipe,
                                  const std::function<void(const PrepareProgress&)>& progress = {});
 

@@ -87,8 +87,8 @@ class Statement {
   std::unique_ptr<sqlite3_stmt, Finalize> statement_;
 };
 
-// Text as it is stored: valid UTF-8, other bytes as \xNN, and no credentials. All text that is bound
-// goes through it; blobs are redacted by put_blob().
+// Text as it is stored: valid UTF-8, other bytes as \xNN, and no credentials. All text that is
+// bound goes through it; blobs are redacted by put_blob().
 std::string storable(std::string_view text);
 
 class Database {

@@ -130,8 +130,9 @@ class TorchEngine final : public engine::Engine {
  private:
   void use_threads(int threads) {
     const int count = threads > 0 ? threads : available_cores();
-    // OpenMP ends the process when it cannot start a thread. Its team stays until a smaller one.
-    if (count > team_) require_threads(count - team_);
+    // OpenMP ends the process when it cannot start a thread. Libraries make teams of other sizes,
+    // and a thread that has ended counts for a moment beside the one in its place.
+    if (count > team_) require_threads(2 * count + kOtherThreads);
     team_ = count;
     omp_set_num_threads(count);
     at::set_num_threads(count);
@@ -139,6 +140,7 @@ class TorchEngine final : public engine::Engine {
     {}
   }
 
+  static constexpr int kOtherThreads = 4;  // the store's writer, what is measured, reading, git
   int team_ = 1;
 };
 
