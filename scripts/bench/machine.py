@@ -8,12 +8,25 @@ import platform
 import time
 
 
-def cpu_name():
+def cpu_field(key):
+    """The first processor's `key` in /proc/cpuinfo; None without one."""
     with open("/proc/cpuinfo") as file:
         for line in file:
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.machine()
+            name, _, value = line.partition(":")
+            if name.strip() == key:
+                return value.strip()
+    return None
+
+
+def cpu_vendor():
+    return cpu_field("vendor_id")
+
+
+def cpu_name():
+    """With the instructions for bf16, which the name does not tell."""
+    flags = (cpu_field("flags") or "").split()
+    bf16 = [flag for flag in ("avx512_bf16", "amx_bf16") if flag in flags]
+    return " ".join([cpu_field("model name") or platform.machine(), *bf16])
 
 
 def memory_gib():

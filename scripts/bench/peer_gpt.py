@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
-"""The peer: a GPT of nanoGPT's shape trained by plain PyTorch, or by transformers.
+"""The peer: a GPT of nanoGPT's shape trained by plain PyTorch or by transformers, or a Llama by
+transformers.
 
 Reads weights and batches that llmops exported, so that both do the same work, and prints one JSON
 line per step: {"step", "loss", "seconds"}. The numbers are final when the line appears.
 
   peer_gpt.py --init FOLDER --batches FILE [--compile | --transformers] [--steps N] ...
   peer_gpt.py --shape L,H,C,V,T --rows B ...        random weights and tokens, for speed alone
+  peer_gpt.py --llama F,tied --shape L,H,C,V,T ...  a Llama with this width of the feed-forward
 """
 
 import argparse
@@ -62,7 +64,7 @@ class Gpt(nn.Module):
         return F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=-1)
 
 
-class HuggingFaceGpt(nn.Module):
+class HuggingFaceModel(nn.Module):
     def __init__(self, model):
         super().__init__()
         self.model = model
@@ -106,6 +108,16 @@ def load_plain(folder):
 
 def make_model(args):
     shape = args.shape and [int(n) for n in args.shape.split(",")]
+    if args.llama:
+        from transformers import LlamaConfig, LlamaForCausalLM
+        layers, heads, width, vocab, context = shape
+        inner, tied = args.llama.split(",")
+        model = LlamaForCausalLM(LlamaConfig(
+            vocab_size=vocab, max_position_embeddings=context, hidden_size=width,
+            intermediate_size=int(inner), num_hidden_layers=layers, num_attention_heads=heads,
+            tie_word_embeddings=tied == "tied", bos_token_id=None, eos_token_id=None))
+        model.train()
+        return HuggingFaceModel(model)
     if args.transformers:
         from transformers import GPT2Config, GPT2LMHeadModel
         off = dict(resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0)
@@ -117,7 +129,7 @@ def make_model(args):
                 vocab_size=vocab, n_positions=context, n_embd=width, n_layer=layers, n_head=heads,
                 bos_token_id=None, eos_token_id=None, **off))
         model.train()
-        return HuggingFaceGpt(model)
+        return HuggingFaceModel(model)
     return load_plain(args.init) if args.init else Gpt(*shape)
 
 
@@ -147,6 +159,8 @@ def arguments():
     parser.add_argument("--steps", type=int, default=100)
     parser.add_argument("--compile", action="store_true")
     parser.add_argument("--transformers", action="store_true")
+    parser.add_argument("--llama", metavar="F,tied|untied", help="transformers LlamaForCausalLM")
+    parser.add_argument("--bf16", action="store_true", help="autocast of the forward pass")
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--lr", type=float, default=1e-3)
     parser.add_argument("--min-lr-ratio", type=float, default=0.1)
@@ -159,6 +173,8 @@ def arguments():
     args = parser.parse_args()
     if not args.init and not args.shape:
         parser.error("--init or --shape is needed")
+    if args.llama and not args.shape:
+        parser.error("--llama needs --shape")
     return args
 
 
@@ -184,7 +200,8 @@ def main():
         wanted = torch.from_numpy(targets[step].astype(np.int64))
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(args, step)
-        loss = compute(ids, wanted)
+        with torch.autocast("cpu", torch.bfloat16, enabled=args.bf16):
+            loss = compute(ids, wanted)
         loss.backward()
         nn.utils.clip_grad_norm_(parameters, args.max_grad_norm)
         optimizer.step()
