@@ -37,8 +37,8 @@ struct AttentionSizes {
 };
 
 template <int R, int V, class A>
-inline void score_tile(Index k, const A& a, const float* b, Index b_stride, float* c,
-                       Index c_stride, bool add) {
+inline void score_tile(Index k, A a, const float* b, Index b_stride, float* c, Index c_stride,
+                       bool add) {
   Vec sum[R][V];
 #pragma GCC unroll 16
   for (int r = 0; r < R; ++r) {
@@ -62,11 +62,16 @@ inline void multiply_block(Index rows, Index vectors, Index k, const float* a, I
     with_constant<kTileVectors>(min(kTileVectors, vectors - v), [&](auto width) {
       for (Index r = 0; r < rows; r += kTileQueries) {
         with_constant<kTileQueries>(min(kTileQueries, rows - r), [&](auto height) {
-          const auto at = [a, a_stride, r](Index row, Index i) {
-            return Transposed ? a + i * a_stride + r + row : a + (r + row) * a_stride + i;
+          constexpr int R = decltype(height)::value, V = decltype(width)::value;
+          const auto tile = [&](auto units) {
+            score_tile<R, V>(k, units, b + v * kLanes, b_stride, c + r * c_stride + v * kLanes,
+                             c_stride, add);
           };
-          score_tile<decltype(height)::value, decltype(width)::value>(
-              k, at, b + v * kLanes, b_stride, c + r * c_stride + v * kLanes, c_stride, add);
+          if constexpr (Transposed) {
+            tile(Steps{a + r, a_stride});
+          } else {
+            tile(Rows<float, R>(a + r * a_stride, a_stride));
+          }
         });
       }
     });

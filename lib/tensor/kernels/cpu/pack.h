@@ -17,29 +17,11 @@ constexpr int kTileRows = 6;  // 12 sums, 2 columns and a row of the 16 register
 constexpr Index kStripColumns = 2 * kLanes;
 constexpr Index kMostSteps = 512;
 
-// A panel keeps each row together (a row-major) or each step (a column-major).
-template <class Unit>
-struct ByRow {
-  const Unit* data;
-  Index stride;
-  const Unit* operator()(Index row, Index step) const { return data + row * stride + step; }
-};
-template <class Unit>
-struct ByStep {
-  const Unit* data;
-  Index stride;
-  const Unit* operator()(Index row, Index step) const { return data + step * stride + row; }
-};
-template <class Unit>
-ByRow(const Unit*, Index) -> ByRow<Unit>;
-template <class Unit>
-ByStep(const Unit*, Index) -> ByStep<Unit>;
-
 // Strides within a copied panel. That of rows is no multiple of 4096 bytes, which would fall into
 // one set of the L1 cache.
 constexpr Index kRowStride = kMostSteps + 16, kStepStride = 16;
 
-// Panels of rows of a, evenly high.
+// Panels of rows of a, evenly high, each with its rows or its steps together.
 template <class Unit>
 struct Panels {
   Index rows, count;

@@ -31,17 +31,57 @@ struct PairStep {
 };
 #endif
 
-// sum[r][v] += sum over i < k of a(r, i) * b[i][v], where a(r, i) is the address of a unit.
+// A step of rows that are each contiguous: unit r is `stride` units after unit r - 1. Every fifth
+// row has a pointer of its own, and the processor's addressing forms reach the others from there,
+// so that all rows together take few registers.
+template <class Unit, int R>
+struct Rows {
+  static constexpr int kGroup = 5, kGroups = (R + kGroup - 1) / kGroup;
+  const char* first[kGroups];
+  Index stride, stride3;  // in bytes
+
+  Rows(const Unit* data, Index units)
+      : stride(units * Index{sizeof(Unit)}), stride3(3 * units * Index{sizeof(Unit)}) {
+#pragma GCC unroll 16
+    for (int g = 0; g < kGroups; ++g) {
+      first[g] = reinterpret_cast<const char*>(data) + g * kGroup * stride;
+      asm("" : "+r"(first[g]));  // hides that it is an offset, which would take a register a row
+    }
+    asm("" : "+r"(stride3));
+  }
+  const Unit* unit(int r) const {
+    const Index at = r % kGroup == 3 ? stride3 : r % kGroup * stride;
+    return reinterpret_cast<const Unit*>(first[r / kGroup] + at);
+  }
+  void advance() {
+#pragma GCC unroll 16
+    for (int g = 0; g < kGroups; ++g) first[g] += sizeof(Unit);
+  }
+};
+
+// A step whose units lie side by side; the next is `stride` units on.
+template <class Unit>
+struct Steps {
+  const Unit* data;
+  Index stride;
+
+  const Unit* unit(int r) const { return data + r; }
+  void advance() { data += stride; }
+};
+template <class Unit>
+Steps(const Unit*, Index) -> Steps<Unit>;
+
+// sum[r][v] += the sum over k steps of a's unit r * b's vector v. Leaves `a` at the step after.
 template <class Step, int R, int V, class A>
-inline void multiply(Index k, const A& a, const typename Step::Unit* b, Index b_stride,
-                     Vec (&sum)[R][V]) {
-  for (Index i = 0; i < k; ++i, b += b_stride) {
+[[gnu::always_inline]] inline void multiply(Index k, A& a, const typename Step::Unit* b,
+                                            Index b_stride, Vec (&sum)[R][V]) {
+  for (Index i = 0; i < k; ++i, b += b_stride, a.advance()) {
     Vec column[V];
 #pragma GCC unroll 16
     for (int v = 0; v < V; ++v) column[v] = Step::load(b + v * kLanes);
 #pragma GCC unroll 16
     for (int r = 0; r < R; ++r) {
-      const Vec row = Step::broadcast(a(r, i));
+      const Vec row = Step::broadcast(a.unit(r));
 #pragma GCC unroll 16
       for (int v = 0; v < V; ++v) sum[r][v] = Step::add_product(sum[r][v], row, column[v]);
     }
