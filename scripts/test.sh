@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Builds and tests llmops; run scripts/setup.sh once before.
 #   scripts/test.sh          what CI runs
-#   scripts/test.sh --all    also peers, faults, slow tests, a build with address and undefined-
-#                            behaviour sanitizers, and fuzzing; needs setup.sh --peers
+#   scripts/test.sh --all    also peers, faults, slow tests, builds with the sanitizers of addresses
+#                            and undefined behaviour and of threads, and fuzzing; needs
+#                            setup.sh --peers
 # Ends with ctest's summary; fails when a test does.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -11,7 +12,7 @@ all=0
 case ${1-} in
   '') ;;
   --all) all=1 ;;
-  *) sed -n '2,6s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+  *) sed -n '2,7s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac
 
 # Lets ccache find what another checkout has compiled.
@@ -46,3 +47,5 @@ run_tests asan 'peers|slow|perf|gpu|check|fault|cli|fuzz'
 # The leak checker itself faults when the program ends while threads of OpenMP live. What has the
 # label fault would take hours.
 ASAN_OPTIONS=detect_leaks=0 run_tests asan 'peers|slow|perf|gpu|check|fault|unit'
+build tsan
+ctest --test-dir build/tsan --output-on-failure --tests-regex '^unit\.(base|data|store|record)$'

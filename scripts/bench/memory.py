@@ -12,26 +12,47 @@ import report
 from memory_peak import watch_anonymous
 
 STEPS = 3
+
+
+def model(arch, width, layers, heads, rows, length, *more, vocab=None, precision="fp32"):
+    sizes = {"hidden_size": width, "num_hidden_layers": layers, "num_attention_heads": heads}
+    if vocab:
+        sizes["vocab_size"] = vocab
+    return [f"model.arch={arch}", *(f"model.config.{key}={value}" for key, value in sizes.items()),
+            f"train.micro_batch_size={rows}", f"data.max_seq_length={length}",
+            f"train.precision={precision}", *more]
+
+
+EMA, DROPOUT = "train.ema_decay=0.999", "model.config.dropout=0.1"
+ACCUMULATION = "train.gradient_accumulation_steps=3"
+FULL, SELECTIVE = (f"train.gradient_checkpointing={kind}" for kind in ("full", "selective"))
+GROUPED = "model.config.num_key_value_heads=4"
+SAMPLES = ["generate.every_steps=2", "generate.count=2", "generate.max_tokens=100"]
 # What the model and the batch are; bytes of a synthetic text go through a head of the true size.
 MODELS = {
-    "GPT-2 124M, B 4, T 256": [
-        "model.arch=gpt2", "model.config.hidden_size=768", "model.config.num_hidden_layers=12",
-        "model.config.num_attention_heads=12", "model.config.vocab_size=50257",
-        "data.max_seq_length=256", "train.micro_batch_size=4", "train.precision=fp32"],
-    "GPT-2 C 256, L 6, B 32, T 256": [
-        "model.arch=gpt2", "model.config.hidden_size=256", "model.config.num_hidden_layers=6",
-        "model.config.num_attention_heads=8", "data.max_seq_length=256",
-        "train.micro_batch_size=32", "train.precision=fp32"],
-    "Llama C 512, L 8, GQA, B 8, T 512, bf16": [
-        "model.arch=llama", "model.config.hidden_size=512", "model.config.num_hidden_layers=8",
-        "model.config.num_attention_heads=8", "model.config.num_key_value_heads=4",
-        "model.config.vocab_size=32000", "data.max_seq_length=512", "train.micro_batch_size=8",
-        "train.precision=bf16-mixed"],
-    "Llama C 768, L 12, B 4, T 512, full recompute": [
-        "model.arch=llama", "model.config.hidden_size=768", "model.config.num_hidden_layers=12",
-        "model.config.num_attention_heads=12", "model.config.vocab_size=32000",
-        "data.max_seq_length=512", "train.micro_batch_size=4", "train.precision=fp32",
-        "train.gradient_checkpointing=full"],
+    "GPT-2 124M, B 4, T 256": model("gpt2", 768, 12, 12, 4, 256, vocab=50257),
+    "GPT-2 124M, B 4, T 256, bf16, accumulation":
+        model("gpt2", 768, 12, 12, 4, 256, ACCUMULATION, vocab=50257, precision="bf16-mixed"),
+    "GPT-2 C 256, L 6, B 32, T 256": model("gpt2", 256, 6, 8, 32, 256),
+    "GPT-2 C 384, L 6, B 16, T 128, EMA, dropout":
+        model("gpt2", 384, 6, 6, 16, 128, EMA, DROPOUT),
+    "GPT-2 C 512, V 32000, B 4, T 256, full recompute, EMA":
+        model("gpt2", 512, 8, 8, 4, 256, FULL, EMA, vocab=32000),
+    "GPT-2 C 256, L 4, B 8, T 512, samples, dropout":
+        model("gpt2", 256, 4, 8, 8, 512, DROPOUT, *SAMPLES),
+    "Llama C 512, L 8, GQA, B 8, T 512, bf16":
+        model("llama", 512, 8, 8, 8, 512, GROUPED, vocab=32000, precision="bf16-mixed"),
+    "Llama C 768, L 12, B 4, T 512, full recompute":
+        model("llama", 768, 12, 12, 4, 512, FULL, vocab=32000),
+    "Llama C 288, L 6, B 4, T 512, EMA, samples":
+        model("llama", 288, 6, 6, 4, 512, EMA, *SAMPLES, vocab=32000),
+    "Llama C 512, L 8, B 4, T 512, selective recompute, accumulation":
+        model("llama", 512, 8, 8, 4, 512, SELECTIVE, ACCUMULATION, vocab=32000),
+    "Llama C 256, L 4, B 16, T 128, bf16, EMA":
+        model("llama", 256, 4, 8, 16, 128, EMA, precision="bf16-mixed"),
+    "Llama C 512, L 8, GQA, B 8, T 512, bf16, full recompute, EMA, samples":
+        model("llama", 512, 8, 8, 8, 512, GROUPED, FULL, EMA, *SAMPLES, vocab=32000,
+              precision="bf16-mixed"),
 }
 RECIPE = """\
 version: 1
