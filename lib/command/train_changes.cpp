@@ -32,7 +32,7 @@ void check_allowed_keys(const TrainOptions& options, const TrainSetup& setup,
 
 std::string shown(const Json& value) {
   constexpr std::size_t kMost = 60;
-  if (value.is_null()) return "(none)";
+  if (value.is_null()) return "(default)";
   const std::string text = printable(value.is_string() ? value.as_string() : value.dump());
   if (text.size() <= kMost) return text;
   std::size_t end = kMost - 3;

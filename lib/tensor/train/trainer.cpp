@@ -8,13 +8,15 @@
 
 #include "base/error.h"
 #include "base/file.h"
-#include "base/process.h"
+#include "base/resources.h"
 #include "base/time.h"
 #include "checkpoint/checkpoint.h"
 #include "tensor/generate/language_model.h"
 #include "tensor/train/guard.h"
+#include "tensor/train/initial_model.h"
 #include "tensor/train/pace.h"
 #include "tensor/train/profile.h"
+#include "tensor/train/samples.h"
 #include "tensor/train/schedule.h"
 #include "tensor/train/state.h"
 #include "tensor/train/step.h"
@@ -31,14 +33,6 @@ using engine::TrainResult;
 
 at::Device device_of(const TrainJob& job) {
   return job.recipe.train.device == "cuda" ? at::Device(at::kCUDA, 0) : at::Device(at::kCPU);
-}
-
-void first_weights(const TrainJob& job, Weights& weights) {
-  if (job.recipe.model.path) {
-    weights.load(*job.recipe.model.path);
-  } else {
-    weights.initialize(static_cast<std::uint64_t>(job.recipe.seed));
-  }
 }
 
 class TrainLoop final : public engine::Trainer {
@@ -75,7 +69,7 @@ class TrainLoop final : public engine::Trainer {
   std::optional<std::string> rollback_target() const;
   void roll_back();
   bool evaluate();
-  void write_samples();
+  void sample();
   void save();
   TrainResult finish(ExitCode code, std::string reason);
   bool due(std::int64_t every) const { return every > 0 && state_.step % every == 0; }
@@ -187,7 +181,7 @@ bool TrainLoop::duties(bool at_end) {
   }
   const bool sample_due =
       recipe.generate.count > 0 && !first && (due(recipe.generate.every_steps) || at_end);
-  if (sample_due && state_.last_sample_step != state_.step && !cut_short_) write_samples();
+  if (sample_due && state_.last_sample_step != state_.step && !cut_short_) sample();
   if (first || state_.last_save_step == state_.step) return go_on;
   // After bad steps a save waits for a good one: a rollback must not come back to them.
   save_owed_ = save_owed_ || due(recipe.checkpoint.save_steps);
@@ -379,42 +373,13 @@ bool TrainLoop::evaluate() {
   return patience == 0 || state_.evals_without_gain < patience;
 }
 
-// Samples are only shown: what keeps them from being made is reported and the run goes on.
-void TrainLoop::write_samples() {
+void TrainLoop::sample() {
   const TimedPhase phase(profiler_.get(), "samples");
-  const recipe::Generate& settings = job_.recipe.generate;
-  const text::Tokenizer& tokenizer = job_.dataset->tokenizer();
-  try {
-    const auto model = make_model(weights_.config(), weights_.tensors(), weights_.bf16());
-    for (std::int64_t i = 0; i < settings.count; ++i) {
-      const std::string prompt =
-          settings.prompts.empty()
-              ? std::string()
-              : settings.prompts[static_cast<std::size_t>(i) % settings.prompts.size()];
-      engine::GenerateRequest request;
-      tokenizer.encode(prompt, request.prompt);
-      request.max_tokens = settings.max_tokens;
-      const auto seed = static_cast<std::uint64_t>(job_.recipe.seed) +
-                        static_cast<std::uint64_t>(1000 * state_.step + i);
-      request.sampling = {settings.temperature, settings.top_k, settings.top_p, seed,
-                          tokenizer.vocab_size()};
-      if (const auto eos = tokenizer.eos()) request.stop_tokens.push_back(*eos);
-      model->submit(request);
-      std::vector<std::int32_t> ids;
-      while (model->step([&](const engine::TokenEvent& event) {
-        if (event.token) ids.push_back(*event.token);
-      })) {
-        fault_point("train.sample");
-        cut_short_ = host_->stop_requested();
-        if (cut_short_) return;
-      }
-      host_->sample(state_.step, prompt, tokenizer.decode(ids));
-    }
-  } catch (const std::exception& error) {
-    const std::string_view text = error.what();  // ATen's goes on with a stack
-    host_->event("warning", "no_sample", state_.step,
-                 fmt::format("no sample: {}", text.substr(0, text.find('\n'))));
-  }
+  const auto make = [this] {
+    return make_model(weights_.config(), weights_.tensors(), weights_.bf16());
+  };
+  cut_short_ = !write_samples(job_, make, state_.step, *host_);
+  if (cut_short_) return;
   state_.last_sample_step = state_.step;
   state_.last_save_step = -1;
 }
@@ -456,19 +421,6 @@ TrainResult TrainLoop::finish(ExitCode code, std::string reason) {
 
 std::unique_ptr<engine::Trainer> make_trainer(TrainJob job) {
   return std::make_unique<TrainLoop>(std::move(job));
-}
-
-void write_initial_model(const engine::TrainJob& job, const std::string& folder) {
-  Weights weights(job.config, at::Device(at::kCPU), false);
-  first_weights(job, weights);
-  make_directories(folder);
-  // The weights first: their file must be new, and so is the folder of a model.
-  weights::write_safetensors(join_path(folder, "model.safetensors"),
-                             hf_sources(job.config, weights.layout(), weights.flat()),
-                             {{"format", "pt"}});
-  for (const FolderFile& file : hf_folder_files(job.config, job.dataset->tokenizer())) {
-    write_file_durably(join_path(folder, file.name), file.content);
-  }
 }
 
 }  // namespace llmops::tensor

@@ -9,7 +9,5 @@ namespace llmops::tensor {
 // The one training loop. Throws Error(kOutOfMemory) before the first step when a buffer cannot be
 // had.
 std::unique_ptr<engine::Trainer> make_trainer(engine::TrainJob job);
-// The weights that the job would start from, as a Hugging Face folder.
-void write_initial_model(const engine::TrainJob& job, const std::string& folder);
 
 }  // namespace llmops::tensor

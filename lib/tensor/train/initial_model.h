@@ -1,0 +1,15 @@
+#pragma once
+
+#include <string>
+
+#include "engine/trainer.h"
+#include "tensor/model/weights.h"
+
+namespace llmops::tensor {
+
+// The weights that the job starts from: those of model.path, else drawn from the seed.
+void first_weights(const engine::TrainJob& job, Weights& weights);
+// The same as a Hugging Face folder, which must be new.
+void write_initial_model(const engine::TrainJob& job, const std::string& folder);
+
+}  // namespace llmops::tensor
