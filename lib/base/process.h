@@ -39,13 +39,4 @@ std::thread start_thread(std::function<void()> work);
 // that would end the process.
 void require_threads(int count);
 
-struct MemoryStatus {
-  std::uint64_t total_bytes = 0;      // the smaller of the machine's and the cgroup's limit
-  std::uint64_t available_bytes = 0;  // MemAvailable, bounded by what the cgroup has left
-};
-MemoryStatus memory_status();
-std::uint64_t resident_anonymous_bytes();  // RssAnon of this process
-std::uint64_t peak_resident_bytes();       // VmHWM
-int available_cores();                     // affinity mask and cgroup quota, at least 1
-
 }  // namespace llmops

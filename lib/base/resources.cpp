@@ -1,3 +1,5 @@
+#include "base/resources.h"
+
 #include <sched.h>
 
 #include <algorithm>
@@ -6,8 +8,11 @@
 
 #include "base/error.h"
 #include "base/file.h"
-#include "base/process.h"
 #include "base/text.h"
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 
 // What this process may use: memory and cores, as the machine, the affinity mask and the control
 // groups (v1 and v2) limit them.
@@ -122,6 +127,24 @@ int available_cores() {
     cores = static_cast<int>(std::min<double>(cores, share));
   }
   return std::max(cores, 1);
+}
+
+bool cpu_has_amx() {
+#if defined(__x86_64__)
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (d & (1u << 22)) != 0;
+#else
+  return false;
+#endif
+}
+
+bool cpu_has_bf16() {
+#if defined(__x86_64__)
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  return cpu_has_amx() || (__get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & (1u << 5)) != 0);
+#else
+  return false;
+#endif
 }
 
 }  // namespace llmops

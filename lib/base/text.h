@@ -19,8 +19,6 @@ bool starts_with(std::string_view text, std::string_view prefix);
 std::optional<std::int64_t> parse_int(std::string_view text);
 // Finite decimal numbers, "3e-4" and "1_000.5" included; no hex, no inf, no nan.
 std::optional<double> parse_double(std::string_view text);
-// "2GiB", "512MiB", "1.5GB", "4096": bytes (KB = 1000, KiB = 1024).
-std::optional<std::int64_t> parse_bytes(std::string_view text);
 // "90s", "90m", "1.5h", "2d", "250ms", plain number = seconds.
 std::optional<double> parse_seconds(std::string_view text);
 

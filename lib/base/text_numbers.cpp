@@ -49,33 +49,8 @@ struct Unit {
   std::string_view name;
   double factor;
 };
-constexpr std::array<Unit, 11> kByteUnits{{{"B", 1},
-                                           {"KB", 1e3},
-                                           {"kB", 1e3},
-                                           {"MB", 1e6},
-                                           {"GB", 1e9},
-                                           {"TB", 1e12},
-                                           {"KiB", 0x1p10},
-                                           {"MiB", 0x1p20},
-                                           {"GiB", 0x1p30},
-                                           {"TiB", 0x1p40},
-                                           {"", 1}}};
 constexpr std::array<Unit, 6> kTimeUnits{
     {{"ms", 1e-3}, {"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86400}, {"", 1}}};
-
-// NUMBER [space] UNIT, not negative.
-template <std::size_t N>
-std::optional<double> parse_with_unit(std::string_view text, const std::array<Unit, N>& units) {
-  std::size_t cut = text.size();
-  while (cut > 0 && !is_digit(text[cut - 1]) && text[cut - 1] != '.') --cut;
-  const std::optional<double> number = parse_double(text.substr(0, cut));
-  if (!number || *number < 0) return std::nullopt;
-  const std::string_view name = trim(text.substr(cut));
-  for (const Unit& unit : units) {
-    if (unit.name == name) return *number * unit.factor;
-  }
-  return std::nullopt;
-}
 
 }  // namespace
 
@@ -88,17 +63,16 @@ std::optional<double> parse_double(std::string_view text) {
   return value && std::isfinite(*value) ? value : std::nullopt;
 }
 
-std::optional<std::int64_t> parse_bytes(std::string_view text) {
-  if (const auto whole = parse_int(text)) {
-    return *whole >= 0 ? whole : std::nullopt;
-  }
-  const std::optional<double> bytes = parse_with_unit(text, kByteUnits);
-  if (!bytes || *bytes >= 0x1p63) return std::nullopt;
-  return std::llround(*bytes);
-}
-
 std::optional<double> parse_seconds(std::string_view text) {
-  return parse_with_unit(text, kTimeUnits);
+  std::size_t cut = text.size();
+  while (cut > 0 && !is_digit(text[cut - 1]) && text[cut - 1] != '.') --cut;
+  const std::optional<double> number = parse_double(text.substr(0, cut));
+  if (!number || *number < 0) return std::nullopt;
+  const std::string_view name = trim(text.substr(cut));
+  for (const Unit& unit : kTimeUnits) {
+    if (unit.name == name) return *number * unit.factor;
+  }
+  return std::nullopt;
 }
 
 std::string format_bytes(double bytes) {

@@ -5,7 +5,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/hash.h"
-#include "base/process.h"
+#include "base/resources.h"
 #include "base/text.h"
 #include "checkpoint/checkpoint.h"
 #include "command/build_commit.h"
@@ -117,7 +117,8 @@ void check_prompts(const recipe::Recipe& recipe, std::int64_t max_positions,
     if (std::ssize(ids) >= max_positions) {
       throw usage_error("generate.prompts.{}: {} tokens, and the model takes {} with the answer", i,
                         ids.size(), max_positions)
-          .hint("shorten it or raise model.config.max_position_embeddings");
+          .hint(recipe.model.path ? "shorten it; the model in model.path takes no more"
+                                  : "shorten it or raise model.config.max_position_embeddings");
     }
   }
 }
@@ -125,9 +126,9 @@ void check_prompts(const recipe::Recipe& recipe, std::int64_t max_positions,
 plan::Machine this_machine(const recipe::Recipe& recipe) {
   plan::Machine machine;
   machine.cores = available_cores();
-  machine.bf16 = recipe.train.device == "cuda" || engine::cpu_has_bf16();
+  machine.bf16 = recipe.train.device == "cuda" || cpu_has_bf16();
   machine.available_memory = static_cast<std::int64_t>(memory_status().available_bytes);
-  machine.amx = recipe.train.device != "cuda" && engine::cpu_has_amx();
+  machine.amx = recipe.train.device != "cuda" && cpu_has_amx();
   machine.free_disk = static_cast<std::int64_t>(free_bytes(existing_parent(recipe.output_dir)) +
                                                 checkpoint_bytes_in(recipe.output_dir));
   return machine;

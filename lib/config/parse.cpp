@@ -57,12 +57,7 @@ class Parser : public Visitor {
   void leaf(std::string_view key, FieldRef field, std::string_view, const Rule& rule) override {
     const Node* node = take(key);
     const std::string path = path_.of(key);
-    if (node == nullptr || node->kind == Node::Kind::kNull) {
-      if (rule.required) {
-        problems_.add(node != nullptr ? node->place : open_.back().node->place, path, "missing");
-      }
-      return;
-    }
+    if (node == nullptr || node->kind == Node::Kind::kNull) return;
     Origin origin{node->place, {}, {}};
     const std::size_t problems_before = problems_.count();
     const Node expanded = expand(*node, path, origin, rule.is_path);

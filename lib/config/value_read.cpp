@@ -45,11 +45,6 @@ bool read(std::string_view text, std::string& value) {
   value = text;
   return true;
 }
-bool read(std::string_view text, Bytes& value) {
-  const auto parsed = parse_bytes(text);
-  if (parsed) value.value = *parsed;
-  return parsed.has_value();
-}
 bool read(std::string_view text, Duration& value) {
   const auto parsed = parse_seconds(text);
   if (parsed) value.seconds = *parsed;
@@ -67,9 +62,6 @@ constexpr std::string_view wanted(const double&) {
 }
 constexpr std::string_view wanted(const std::string&) {
   return "text";
-}
-constexpr std::string_view wanted(const Bytes&) {
-  return "a size such as 512MiB";
 }
 constexpr std::string_view wanted(const Duration&) {
   return "a duration such as 90m";
@@ -90,9 +82,6 @@ double number(std::int64_t value) {
 }
 double number(double value) {
   return value;
-}
-double number(const Bytes& value) {
-  return static_cast<double>(value.value);
 }
 double number(const Duration& value) {
   return value.seconds;

@@ -22,9 +22,6 @@ Json json(double value) {
 Json json(const std::string& value) {
   return Json(value);
 }
-Json json(const Bytes& value) {
-  return Json(value.value);
-}
 Json json(const Duration& value) {
   return Json(value.seconds);
 }
@@ -50,9 +47,6 @@ std::string yaml(double value) {
 }
 std::string yaml(const std::string& value) {
   return yaml_string(escape_environment(value));
-}
-std::string yaml(const Bytes& value) {
-  return fmt::format("{}", value.value);
 }
 std::string yaml(const Duration& value) {
   for (const auto& [unit, seconds] : {std::pair{'h', 3600.0}, std::pair{'m', 60.0}}) {
@@ -84,9 +78,6 @@ constexpr std::string_view name(const double*) {
 }
 constexpr std::string_view name(const std::string*) {
   return "text";
-}
-constexpr std::string_view name(const Bytes*) {
-  return "size";
 }
 constexpr std::string_view name(const Duration*) {
   return "duration";

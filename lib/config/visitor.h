@@ -11,10 +11,6 @@
 
 namespace llmops::config {
 
-struct Bytes {
-  std::int64_t value = 0;
-  bool operator==(const Bytes&) const = default;
-};
 struct Duration {
   double seconds = 0;
   bool operator==(const Duration&) const = default;
@@ -32,7 +28,6 @@ struct Rule {
   std::vector<std::string_view> choices;  // a text must be one of them
   std::size_t longest = 0;                // a text of one line and 1 to so many characters; 0 = any
   bool is_path = false;                   // relative to the file that holds it
-  bool required = false;
   Role role = Role::kIdentity;
 
   Rule&& exclude_low() && {
@@ -45,10 +40,6 @@ struct Rule {
   }
   Rule&& operational() && {
     role = Role::kOperational;
-    return std::move(*this);
-  }
-  Rule&& require() && {
-    required = true;
     return std::move(*this);
   }
 };
@@ -95,10 +86,10 @@ inline Rule path() {
 
 // A reference to one setting's member.
 using FieldRef =
-    std::variant<bool*, std::int64_t*, double*, std::string*, Bytes*, Duration*,
-                 std::optional<bool>*, std::optional<std::int64_t>*, std::optional<double>*,
-                 std::optional<std::string>*, std::optional<Bytes>*, std::optional<Duration>*,
-                 std::vector<std::int64_t>*, std::vector<double>*, std::vector<std::string>*>;
+    std::variant<bool*, std::int64_t*, double*, std::string*, Duration*, std::optional<bool>*,
+                 std::optional<std::int64_t>*, std::optional<double>*, std::optional<std::string>*,
+                 std::optional<Duration>*, std::vector<std::int64_t>*, std::vector<double>*,
+                 std::vector<std::string>*>;
 
 // A list of sections of one type, seen without its type. visit(i, v) visits element i with v;
 // append() adds a default element.

@@ -2,7 +2,7 @@
 
 #include <string_view>
 
-#include "base/process.h"
+#include "base/resources.h"
 #include "data/chunker.h"
 #include "data/memo.h"
 #include "data/ordered_pool.h"

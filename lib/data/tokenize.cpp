@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "base/error.h"
-#include "base/process.h"
+#include "base/resources.h"
 #include "base/text.h"
 #include "data/chunker.h"
 #include "data/ordered_pool.h"

@@ -37,10 +37,6 @@ class Engine {
 // names what is missing and how to get it.
 Engine& load_engine(const std::string& device = "cpu");
 
-// Whether this processor computes bf16 products in hardware (AVX512-BF16 or AMX-BF16), by cpuid.
-bool cpu_has_bf16();
-bool cpu_has_amx();  // AMX-BF16
-
 }  // namespace llmops::engine
 
 // The one function the tensor library exports.

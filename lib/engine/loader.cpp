@@ -1,4 +1,3 @@
-#include <cpuid.h>
 #include <dlfcn.h>
 
 #include <cstdlib>
@@ -6,7 +5,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
-#include "base/process.h"
+#include "base/resources.h"
 #include "base/text.h"
 #include "engine/engine.h"
 
@@ -107,24 +106,6 @@ Engine& load_engine(const std::string& device) {
   LLMOPS_CHECK(factory != nullptr, "libllmops_torch.so has no llmops_engine");
   engine = factory();
   return *engine;
-}
-
-bool cpu_has_amx() {
-#if defined(__x86_64__)
-  unsigned a = 0, b = 0, c = 0, d = 0;
-  return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (d & (1u << 22)) != 0;
-#else
-  return false;
-#endif
-}
-
-bool cpu_has_bf16() {
-#if defined(__x86_64__)
-  unsigned a = 0, b = 0, c = 0, d = 0;
-  return cpu_has_amx() || (__get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & (1u << 5)) != 0);
-#else
-  return false;
-#endif
 }
 
 }  // namespace llmops::engine

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/process.h"
+#include "base/resources.h"
 #include "base/text.h"
 
 namespace llmops::record {

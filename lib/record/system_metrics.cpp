@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/process.h"
+#include "base/resources.h"
 #include "base/text.h"
 #include "base/time.h"
 

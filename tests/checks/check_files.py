@@ -7,7 +7,7 @@ import re
 import sys
 
 MOST_LINES = 800
-MOST_HEADER_LINES = 400
+MOST_HEADER_LINES = 200
 TREES = ("apps", "lib", "tests", "scripts", "cmake")
 CODE = {".h", ".cpp", ".cu", ".cuh", ".py", ".sh", ".cmake"}
 VAGUE = re.compile(r"(^|[._-])(utils?|common|misc|helpers?|managers?|impl)([._-]|$)")

@@ -10,7 +10,7 @@
 #include <cstdio>
 
 #include "base/file.h"
-#include "base/process.h"
+#include "base/resources.h"
 #include "base/text.h"
 #include "plan/buffers.h"
 #include "recipe/recipe.h"

@@ -2,7 +2,7 @@
 // nothing with it: the level above which scripts/bench/memory.py measures.
 #include <fmt/format.h>
 
-#include "base/process.h"
+#include "base/resources.h"
 #include "base/text.h"
 #include "engine/engine.h"
 

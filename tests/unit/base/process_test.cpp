@@ -7,6 +7,7 @@
 #include <csignal>
 
 #include "base/file.h"
+#include "base/resources.h"
 #include "tests/catch.h"
 
 namespace llmops {

@@ -36,20 +36,12 @@ TEST_CASE("decimal numbers are finite") {
   }
 }
 
-TEST_CASE("sizes and durations carry units") {
-  CHECK(parse_bytes("2GiB") == std::int64_t{2} << 30);
-  CHECK(parse_bytes("1.5 GB") == 1500000000);
-  CHECK(parse_bytes("4096") == 4096);
-  CHECK(parse_bytes("64KB") == 64000);
+TEST_CASE("durations carry units") {
   CHECK(parse_seconds("90m") == 5400.0);
   CHECK(parse_seconds("1.5h") == 5400.0);
   CHECK(parse_seconds("2d") == 172800.0);
   CHECK(parse_seconds("250ms") == Approx(0.25));
   CHECK(parse_seconds("10") == 10.0);
-  for (const char* text : {"", "GiB", "-1GiB", "1Gib", "1e30GiB", "-1"}) {
-    INFO(text);
-    CHECK_FALSE(parse_bytes(text));
-  }
   for (const char* text : {"", "m", "-1s", "1y", "1m30"}) {
     INFO(text);
     CHECK_FALSE(parse_seconds(text));

@@ -39,7 +39,7 @@ using Lines = std::vector<std::string>;
 TEST_CASE("the identity holds what differs from its default and decides the result") {
   CHECK(identity_of("").dump() == "{}");
   CHECK(identity_of("inner: {count: 3, rate: 0.5}\nbetas: [0.5, 0.25]").dump() == "{}");
-  CHECK(identity_of("name: other\nsteps: 7\ncache: 1\nlimit: 5s\n").dump() == "{}");
+  CHECK(identity_of("name: other\nsteps: 7\nlimit: 5s\n").dump() == "{}");
   CHECK(identity_of("inner: {count: 4}\ntags: [a]").dump() == R"({"inner.count":4,"tags":["a"]})");
 }
 

@@ -22,7 +22,7 @@ TEST_CASE("keys of absent sections and list elements are known too") {
   CHECK(values == std::vector<std::string>{"name", "inner.count", "inner.rate", "inner.shape",
                                            "inner.on", "extra.count", "extra.rate", "extra.shape",
                                            "extra.on", "parts.0.path", "parts.0.weight", "steps",
-                                           "betas", "tags", "cache", "limit"});
+                                           "betas", "tags", "limit"});
 }
 
 TEST_CASE("the schema says types, ranges, choices and defaults") {

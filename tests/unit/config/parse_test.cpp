@@ -21,13 +21,11 @@ TEST_CASE("numbers are written as people write them") {
       "steps: 1_000_000\n"
       "inner: {rate: 10%, count: 7}\n"
       "betas: [3e-4, .5]\n"
-      "cache: 2GiB\n"
       "limit: 90m\n");
   CHECK(parsed.lines() == Lines{});
   CHECK(parsed.sample.steps == 1000000);
   CHECK(parsed.sample.inner.rate == 0.1);
   CHECK(parsed.sample.betas == std::vector<double>{3e-4, 0.5});
-  CHECK(parsed.sample.cache.value == std::int64_t{2} << 30);
   CHECK(parsed.sample.limit->seconds == 5400);
 }
 
@@ -61,8 +59,6 @@ TEST_CASE("a wrong type names key, value and range") {
         Lines{"f.yaml:1:16: inner.count: expected a whole number, found a list"});
   CHECK(problems_of("limit: soon") ==
         Lines{"f.yaml:1:8: limit: 'soon' is not a duration such as 90m (above 0)"});
-  CHECK(problems_of("cache: big") ==
-        Lines{"f.yaml:1:8: cache: 'big' is not a size such as 512MiB"});
 }
 
 TEST_CASE("what could be octal is refused, not guessed") {

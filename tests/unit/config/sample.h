@@ -44,7 +44,6 @@ struct Sample {
   std::optional<std::int64_t> steps;
   std::vector<double> betas = {0.5, 0.25};
   std::vector<std::string> tags;
-  Bytes cache{1024};
   std::optional<Duration> limit;
   bool operator==(const Sample&) const = default;
   void fields(Visitor& v) {
@@ -55,7 +54,6 @@ struct Sample {
     v.field("steps", steps, "A horizon.", at_least(1).horizon());
     v.field("betas", betas, "Numbers.", between_open(0, 1));
     v.field("tags", tags, "Texts.");
-    v.field("cache", cache, "A size.", any().operational());
     v.field("limit", limit, "A duration.", above(0).operational());
   }
 };

@@ -15,7 +15,6 @@ TEST_CASE("what is written reads back as the same settings") {
       "steps: 1_000\n"
       "betas: []\n"
       "tags: [null1, 'null', '', '-', '7', 'a, b', \"'\", '~', 'off', '.5', '1e3', '[x', 'k: v']\n"
-      "cache: 3KiB\n"
       "limit: 1.5h\n");
   REQUIRE(first.lines() == std::vector<std::string>{});
   const std::string text = write_yaml(fields_of(first.sample), first.origins);
@@ -41,7 +40,6 @@ TEST_CASE("defaults and unset keys are written out") {
         "steps: null\n"
         "betas: [0.5, 0.25]\n"
         "tags: []\n"
-        "cache: 1024\n"
         "limit: null\n");
 }
 

@@ -7,7 +7,7 @@
 #include <functional>
 
 #include "base/error.h"
-#include "base/process.h"
+#include "base/resources.h"
 #include "data/cache_keys.h"
 #include "data/dataset.h"
 #include "tests/catch.h"

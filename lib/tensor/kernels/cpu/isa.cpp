@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "base/resources.h"
 
 namespace llmops::tensor {
 
@@ -55,7 +56,7 @@ Isa best_isa() {
       !__builtin_cpu_supports("avx512dq") || !__builtin_cpu_supports("avx512vl")) {
     return Isa::kAvx2;
   }
-  if (!__builtin_cpu_supports("avx512bf16")) return Isa::kAvx512;
+  if (!cpu_has_bf16()) return Isa::kAvx512;
   return at::cpu::init_amx() ? Isa::kAmx : Isa::kAvx512Bf16;
 }
 
