@@ -2,7 +2,6 @@
 // of the library that PyTorch uses: y = x w^T, dx = dy w, dw += dy^T x.
 //
 //   products ROWS INPUTS OUTPUTS [bf16]
-#include <ATen/ops/mm.h>
 #include <ATen/ops/randn.h>
 #include <ATen/ops/zeros.h>
 #include <fmt/format.h>
@@ -20,7 +19,7 @@ namespace {
 using namespace llmops;
 using tensor::Tensor;
 
-// Of the best of some calls that read operands which other work has pushed out of the caches.
+// Of the best of some calls, each after other work has used 32 MB: operands come from beyond L2.
 template <class Work>
 double gflops(double flops, const Work& work) {
   Tensor other = at::zeros({8 << 20});

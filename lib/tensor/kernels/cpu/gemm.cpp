@@ -23,7 +23,8 @@ using cpu::GemmCall;
 
 // Floats in b's packed block, and in the float copy of a bfloat16 c: a few MB, shared by threads.
 constexpr Index kPackedFloats = Index{1} << 20;
-constexpr Index kMostPanels = 8;  // of a, worked on against one strip of b: they stay in L2
+constexpr Index kMostPanels = 16;  // of a, worked on against one strip of b: they stay in L2
+constexpr Index kFewPanels = 32;
 // Steps of a tile between two looks ahead. The more often, the fewer lines are asked for at a time,
 // which AMD's processors want; on Intel's the interruption costs more.
 Index steps_of_a_turn() {
@@ -122,6 +123,15 @@ Ahead ahead_of_b(const Block<Step>& block, Index strip, Index turns) {
   const char* from = address(call.b, block.k * call.b_k + column * call.b_column);
   return call.b_k == 1 ? Ahead(from, columns, block.size * bytes, call.b_column * bytes, turns)
                        : Ahead(from, block.size, columns * bytes, call.b_k * bytes, turns);
+}
+
+// A packed strip: since it was packed or last read, others may have pushed it out of L2.
+template <class Step>
+Ahead ahead_of_copy(const Block<Step>& block, Index strip, Index turns) {
+  const Index units =
+      block.steps * min(kStripColumns, round_up(block.strip_columns(strip), kLanes));
+  return Ahead(block.packed_b + strip * kStripColumns * block.steps, 1,
+               units * Index{sizeof(typename Step::Unit)}, 0, turns);
 }
 
 struct LookAhead {
@@ -232,8 +242,12 @@ void run_part(const Block<Step>& block, const Part& part, const Part& next, bool
   ahead.a = ahead_of_a(block, next, turns * a.count * (part.strip_end - part.strip));
   for (Index strip = part.strip; strip < part.strip_end; ++strip) {
     if (packs) pack_strip(block, strip);
-    if (packs || (!block.packed_b && part.row == 0))
+    if (packs || (!block.packed_b && part.row == 0)) {
       ahead.b = ahead_of_b(block, strip + 1, turns * a.count);
+    } else if (block.packed_b) {
+      ahead.b = ahead_of_copy(block, strip + 1 < part.strip_end ? strip + 1 : next.strip,
+                              turns * a.count);
+    }
     const Index columns = block.strip_columns(strip);
     const Strip units = strip_of(block, strip);
     float bias[kStripColumns] = {};
@@ -284,11 +298,13 @@ struct Split {
   }
 };
 
-// Parts enough that threads finish together, large enough that packing a part of a pays.
+// Parts enough that threads finish together, large enough that packing a part of a pays. Each part
+// of the rows reads all of b: few rows are cut along b instead.
 Split split_work(const GemmCall& call, Index strips, Index threads) {
   const Index panels = ceil_div(call.m, kTileRows);
   Index row_parts = ceil_div(panels, kMostPanels);
-  if (threads > 1) row_parts = max(row_parts, min(4 * threads, ceil_div(panels, 2)));
+  if (threads > 1 && panels >= kFewPanels)
+    row_parts = max(row_parts, min(4 * threads, ceil_div(panels, 2)));
   const Index strip_parts =
       row_parts >= 2 * threads || threads == 1 ? 1 : min(strips, ceil_div(2 * threads, row_parts));
   return {row_parts, strip_parts};

@@ -56,7 +56,7 @@ Isa best_isa() {
       !__builtin_cpu_supports("avx512dq") || !__builtin_cpu_supports("avx512vl")) {
     return Isa::kAvx2;
   }
-  if (!cpu_has_bf16()) return Isa::kAvx512;
+  if (!cpu_has_avx512_bf16()) return Isa::kAvx512;
   return at::cpu::init_amx() ? Isa::kAmx : Isa::kAvx512Bf16;
 }
 
