@@ -11,6 +11,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <exception>
 #include <future>
 #include <system_error>
 #include <thread>
@@ -190,7 +191,9 @@ std::thread start_thread(std::function<void()> work) {
     return std::thread(std::move(work));
   } catch (const std::system_error& error) {
     throw failed("cannot start a thread: {}", error.code().message())
-        .hint("raise the limit of processes (ulimit -u), or lower train.threads or --threads");
+        .hint(
+            "raise the limit of processes (ulimit -u, or the container's), or lower train.threads "
+            "or --threads");
   }
 }
 
@@ -201,17 +204,18 @@ void require_threads(int count) {
   std::promise<void> end;
   const std::shared_future<void> ended = end.get_future().share();
   std::vector<std::thread> threads;
-  std::optional<Error> failure;
+  threads.reserve(static_cast<std::size_t>(count));
+  std::exception_ptr failure;
   try {
     for (int i = 0; i < count; ++i) {
       threads.push_back(start_thread([ended] { ended.wait(); }));
     }
-  } catch (const Error& error) {
-    failure = error;
+  } catch (...) {
+    failure = std::current_exception();
   }
   end.set_value();
   for (std::thread& thread : threads) thread.join();
-  if (failure) throw *failure;
+  if (failure) std::rethrow_exception(failure);
   const double deadline = monotonic_seconds() + 1;
   while (alive() > before && monotonic_seconds() < deadline) std::this_thread::yield();
 }

@@ -35,8 +35,8 @@ CommandOutput run_command(const std::vector<std::string>& arguments, int timeout
 
 // Throws Error(kFailed) where a limit of processes forbids another thread.
 std::thread start_thread(std::function<void()> work);
-// Throws it when `count` threads besides the present ones cannot be had at one time: for a library
-// that would end the process.
+// Throws the same unless `count` more threads can run at once. For before a library that ends the
+// process when it cannot start a thread.
 void require_threads(int count);
 
 }  // namespace llmops

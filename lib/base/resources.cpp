@@ -138,13 +138,17 @@ bool cpu_has_amx() {
 #endif
 }
 
-bool cpu_has_bf16() {
+bool cpu_has_avx512_bf16() {
 #if defined(__x86_64__)
   unsigned a = 0, b = 0, c = 0, d = 0;
-  return cpu_has_amx() || (__get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & (1u << 5)) != 0);
+  return __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & (1u << 5)) != 0;
 #else
   return false;
 #endif
+}
+
+bool cpu_has_bf16() {
+  return cpu_has_amx() || cpu_has_avx512_bf16();
 }
 
 }  // namespace llmops

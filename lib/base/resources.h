@@ -15,7 +15,8 @@ std::uint64_t peak_resident_bytes();       // VmHWM
 int available_cores();                     // affinity mask and cgroup quota, at least 1
 
 // Which products of bfloat16 the processor has in hardware, by cpuid.
-bool cpu_has_amx();   // AMX-BF16
-bool cpu_has_bf16();  // AVX512-BF16 or AMX-BF16
+bool cpu_has_amx();          // AMX-BF16
+bool cpu_has_avx512_bf16();  // AVX512-BF16
+bool cpu_has_bf16();         // one of them
 
 }  // namespace llmops

@@ -5,6 +5,8 @@
 #include <cctype>
 #include <vector>
 
+#include "base/text.h"
+
 namespace llmops {
 
 namespace {
@@ -21,7 +23,7 @@ bool is_digit(char c) {
 bool is_letter(char c) {
   return std::isalpha(static_cast<unsigned char>(c)) != 0;
 }
-// Of a key or a word: what may stand on both sides of the other.
+// Of keys and of words.
 bool is_key_character(char c) {
   return c == '_' || c == '-' || is_digit(c) || is_letter(c);
 }
@@ -135,8 +137,8 @@ void find_web_tokens(std::string_view text, Spans& spans) {
 void find_private_keys(std::string_view text, Spans& spans) {
   constexpr std::string_view kBegin = "-----BEGIN ", kEnd = "-----END ", kDashes = "-----";
   constexpr std::size_t kLongestName = 40;
-  for (std::size_t at = text.find(kBegin); at != std::string_view::npos;
-       at = text.find(kBegin, at + 1)) {
+  for (std::size_t at = text.find(kBegin), next; at != std::string_view::npos; at = next) {
+    next = text.find(kBegin, at + 1);
     const std::size_t name = at + kBegin.size();
     const std::size_t close = text.substr(name, kLongestName).find(kDashes);
     if (close == std::string_view::npos ||
@@ -146,7 +148,7 @@ void find_private_keys(std::string_view text, Spans& spans) {
     constexpr std::size_t kLongestKey = 32 << 10;
     const std::size_t begin = name + close + kDashes.size();
     const std::size_t close_at = text.substr(0, begin + kLongestKey).find(kEnd, begin);
-    const std::size_t end = std::min(close_at, std::min(text.size(), begin + kLongestKey));
+    const std::size_t end = std::min({close_at, text.size(), begin + kLongestKey, next});
     const std::size_t shortest = close_at == end ? 16 : 40;
     for (std::size_t line = begin; line < end; ++line) {
       const std::size_t line_end = std::min(end, end_of(text, line, is_base64));
@@ -170,11 +172,21 @@ void find_headers(std::string_view text, Spans& spans) {
   }
 }
 
+// The colon between user and password, which may be references: ${env:USER}:${env:PASSWORD}.
+std::size_t colon_of(std::string_view user) {
+  for (std::size_t at = 0; at < user.size(); ++at) {
+    if (user.substr(at, 2) == "${") at = std::min(user.find('}', at), user.size());
+    if (at < user.size() && user[at] == ':') return at;
+  }
+  return std::string_view::npos;
+}
+
 // scheme://user:password@host, and scheme://TOKEN@host.
 void find_urls(std::string_view text, Spans& spans) {
   constexpr std::string_view kMark = "://";
   const auto is_part = [](char c) {
-    return c > ' ' && std::string_view("/\"'\\<>`").find(c) == std::string_view::npos;
+    return static_cast<unsigned char>(c) > ' ' &&
+           std::string_view("/\"'\\<>`").find(c) == std::string_view::npos;
   };
   for (std::size_t at = text.find(kMark); at != std::string_view::npos;
        at = text.find(kMark, at + 1)) {
@@ -183,10 +195,11 @@ void find_urls(std::string_view text, Spans& spans) {
     const std::size_t host = text.substr(begin, end - begin).rfind('@');
     if (host == std::string_view::npos) continue;
     const std::string_view user = text.substr(begin, host);
-    const std::size_t colon = user.find(':');
+    const std::size_t colon = colon_of(user);
     if (colon != std::string_view::npos && colon + 1 < user.size() && user[colon + 1] != '$') {
       spans.push_back({begin + colon + 1, begin + host});
-    } else if (colon == std::string_view::npos && user.size() >= 20 && is_mixed(user)) {
+    } else if (colon == std::string_view::npos && user.size() >= 20 && is_mixed(user) &&
+               user[0] != '$') {
       spans.push_back({begin, begin + host});
     }
   }
@@ -222,6 +235,8 @@ const NameShape* name_before(std::string_view text, std::size_t at) {
 
 // NAME=VALUE, NAME: VALUE and "NAME": "VALUE", where VALUE has letters and digits and is no call.
 void find_assignments(std::string_view text, Spans& spans) {
+  constexpr std::size_t kMostLooked = 512;
+  std::size_t known_end = 0;  // of the run of characters that was walked last: "a=b=c" is one
   for (std::size_t at = text.find_first_of("=:"); at != std::string_view::npos;
        at = text.find_first_of("=:", at + 1)) {
     const NameShape* shape = name_before(text, at);
@@ -231,11 +246,15 @@ void find_assignments(std::string_view text, Spans& spans) {
            std::string_view(" \"'\\").find(text[begin]) != std::string_view::npos) {
       ++begin;
     }
-    const std::size_t end = end_of(text, begin, is_password_character);
-    const std::string_view value = text.substr(begin, end - begin);
+    const std::size_t end =
+        begin < known_end ? known_end : end_of(text, begin, is_password_character);
+    known_end = end;
+    const std::string_view value = text.substr(begin, std::min(end - begin, kMostLooked));
     const bool is_code =
         end < text.size() && std::string_view("([{$").find(text[end]) != std::string_view::npos;
-    if (value.size() >= shape->length && is_mixed(value) && !is_code) spans.push_back({begin, end});
+    if (value.size() >= shape->length && is_mixed(value) && !is_code && !parse_double(value)) {
+      spans.push_back({begin, end});
+    }
   }
 }
 
@@ -277,7 +296,7 @@ std::string without(std::string_view text, Spans& spans) {
 
 std::string redact(std::string_view text) {
   std::string shown(text);
-  // Without the one before it, what follows may begin a word.
+  // Once a credential is gone, the text after it may be one: it begins a word now.
   for (Spans spans = find_secrets(shown); !spans.empty(); spans = find_secrets(shown)) {
     shown = without(shown, spans);
   }

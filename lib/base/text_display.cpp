@@ -53,20 +53,34 @@ bool is_control(char32_t c) {
   return range != std::end(kUnseen) && range->first <= c;
 }
 
+// U+200C and U+200D between characters beyond ASCII belong to the writing of Persian and Indian
+// languages and to emoji.
+static bool joins_letters(char32_t before, char32_t joiner, char32_t after) {
+  const auto is_letter = [](char32_t c) { return c >= 0x80 && !is_control(c); };
+  return (joiner == 0x200C || joiner == 0x200D) && is_letter(before) && is_letter(after);
+}
+
 std::string printable(std::string_view text, bool keep_newlines) {
   std::string shown;
   shown.reserve(text.size());
+  char32_t before = 0;
   for (std::size_t at = 0; at < text.size();) {
     const CodePoint c = decode_utf8(text, at);
+    const auto after = [&] {
+      const std::size_t next = at + c.length;
+      return next < text.size() ? decode_utf8(text, next).value : char32_t{0};
+    };
     if (c.value == kInvalidCodePoint) {
       shown += fmt::format("\\x{:02x}", static_cast<unsigned char>(text[at]));
-    } else if (!is_control(c.value) || (keep_newlines && (c.value == '\n' || c.value == '\t'))) {
+    } else if (!is_control(c.value) || joins_letters(before, c.value, after()) ||
+               (keep_newlines && (c.value == '\n' || c.value == '\t'))) {
       shown += text.substr(at, c.length);
     } else if (c.value < 0x80) {
       shown += fmt::format("\\x{:02x}", static_cast<unsigned>(c.value));
     } else {
       shown += fmt::format("\\u{{{:04x}}}", static_cast<unsigned>(c.value));
     }
+    before = c.value;
     at += c.length;
   }
   return shown;

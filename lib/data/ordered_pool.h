@@ -26,23 +26,16 @@ class OrderedPool {
   OrderedPool(int threads, const std::function<Worker()>& make_worker,
               std::function<void(Result&)> consume)
       : consume_(std::move(consume)), limit_(2 * static_cast<std::size_t>(threads) + 1) {
+    threads_.reserve(static_cast<std::size_t>(threads));
     try {
-      for (int i = 0; i < threads; ++i) {
-        threads_.push_back(start_thread([this, worker = make_worker()] { run(worker); }));
+      while (std::ssize(threads_) < threads && add_thread(make_worker())) {
       }
-    } catch (const Error&) {
-      // Fewer threads give the same results; none give nothing.
-      if (threads_.empty()) throw;
+    } catch (...) {
+      stop();
+      throw;
     }
   }
-  ~OrderedPool() {
-    {
-      const std::lock_guard lock(mutex_);
-      stopping_ = true;
-    }
-    work_.notify_all();
-    for (std::thread& thread : threads_) thread.join();
-  }
+  ~OrderedPool() { stop(); }
 
   // Waits while many items are under way.
   void submit(Item item) {
@@ -67,6 +60,26 @@ class OrderedPool {
     std::exception_ptr error;
     bool done = false;
   };
+
+  // False when there can be no more: fewer threads give the same results. Throws without a first.
+  bool add_thread(Worker worker) {
+    try {
+      threads_.push_back(start_thread([this, worker = std::move(worker)] { run(worker); }));
+      return true;
+    } catch (const Error&) {
+      if (threads_.empty()) throw;
+      return false;
+    }
+  }
+
+  void stop() {
+    {
+      const std::lock_guard lock(mutex_);
+      stopping_ = true;
+    }
+    work_.notify_all();
+    for (std::thread& thread : threads_) thread.join();
+  }
 
   void run(const Worker& worker) {
     std::unique_lock lock(mutex_);

@@ -282,6 +282,7 @@ std::unique_ptr<RunRecorder> begin_run(const std::string& store_path, const RunS
   run.identity = start.identity;
   run.created_ms = run.heartbeat_ms = attempt.started_ms;
 
+  require_threads(1);  // the writer's, which starts when the run is in the store
   Store store = Store::open_to_write(store::store_to_write(store_path));
   store.set_durable(true);
   store::Transaction transaction(store.database());
@@ -300,6 +301,7 @@ std::unique_ptr<RunRecorder> resume_run(const std::string& store_path, const std
                                         std::int64_t from_step, const RunStart& start) {
   store::Attempt attempt = describe_attempt(start);
   const GitState git = capture_git(attempt.working_directory);
+  require_threads(1);
   Store store = Store::open_to_write(store::get_store(store_path));
   store.set_durable(true);
   store::Transaction transaction(store.database());

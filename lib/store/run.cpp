@@ -3,6 +3,7 @@
 #include <array>
 
 #include "base/error.h"
+#include "base/secrets.h"
 #include "base/time.h"
 #include "store/checksum.h"
 #include "store/series.h"
@@ -76,6 +77,11 @@ void insert_run(Store& store, Run& run) {
   run.row = store.database().last_id();
 }
 
+// Whether the value is a credential by its key, though neither looks like one alone.
+static bool is_secret(std::string_view key, std::string_view value) {
+  return !has_secret(value) && has_secret(std::string(key).append("=").append(value));
+}
+
 void insert_attempt(Store& store, std::int64_t run, const Attempt& a) {
   store.database()
       .prepare(
@@ -93,21 +99,24 @@ void insert_attempt(Store& store, std::int64_t run, const Attempt& a) {
 }
 
 std::int64_t param_checksum(std::int64_t run, std::string_view key, std::string_view value) {
-  return Checksum().add(run).add(storable(key)).add(storable(value)).value();
+  return Checksum().add(run).add(key).add(value).value();
 }
 
+// The checksum is of what is stored: a later version may take other texts for credentials.
 void set_param(Store& store, std::int64_t run, std::string_view key, const Json& value) {
-  const std::string text = value.dump();
+  const std::string written = value.dump(), name = storable(key);
+  const std::string text =
+      is_secret(key, written) ? Json(std::string(kRedacted)).dump() : storable(written);
   store.database()
       .prepare("INSERT OR REPLACE INTO param(run_id, key_id, value, checksum) VALUES(?, ?, ?, ?)")
-      .bind(run, intern_key(store, key), text, param_checksum(run, key, text))
+      .bind(run, intern_key(store, name), text, param_checksum(run, name, text))
       .run();
 }
 
 void set_tag(Store& store, std::int64_t run, std::string_view key, std::string_view value) {
   store.database()
       .prepare("INSERT OR REPLACE INTO tag(run_id, key_id, value) VALUES(?, ?, ?)")
-      .bind(run, intern_key(store, key), value)
+      .bind(run, intern_key(store, key), is_secret(key, value) ? kRedacted : value)
       .run();
 }
 

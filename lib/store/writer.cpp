@@ -66,9 +66,9 @@ void Writer::log(std::string_view series, std::int64_t step, double value) {
   if (queued_.size() == kManyPoints) wake_.notify_one();
 }
 
-// The store holds only valid UTF-8, so two names may become one series.
+// The store holds only valid UTF-8 and no credentials, so two names may become one series.
 std::uint32_t Writer::add_series(std::string_view name) {
-  std::string stored = invalid_utf8(name) ? printable(name, true) : std::string(name);
+  std::string stored = storable(name);
   const auto [entry, is_new] = index_.try_emplace(stored, places_);
   const std::uint32_t place = entry->second;
   if (is_new) {

@@ -138,11 +138,12 @@ class TorchEngine final : public engine::Engine {
     team_ = count;
     omp_set_num_threads(count);
     at::set_num_threads(count);
+    // Starts the team now, while nothing else takes threads.
 #pragma omp parallel num_threads(count)
     {}
   }
 
-  static constexpr int kOtherThreads = 4;  // the store's writer, what is measured, reading, git
+  static constexpr int kOtherThreads = 4;  // the store's writer, system metrics, reading, git
   int team_ = 1;
 };
 

@@ -114,7 +114,8 @@ std::string artifacts_text(const std::vector<store::Artifact>& artifacts, bool c
   }
   std::string text = listed > 0 ? '\n' + table.text(color) : "";
   if (removed > 0) {
-    text += fmt::format("{}{} removed: --json\n", listed > 0 ? "" : "\n", removed);
+    text += fmt::format("{}removed outputs, not listed without --json: {}\n",
+                        listed > 0 ? "" : "\n", removed);
   }
   return text;
 }

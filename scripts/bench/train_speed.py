@@ -41,7 +41,7 @@ LLAMA_60M = dict(recipe="llama-150m.yaml", shape="8,8,512,32000,512", llama="137
 GPT2_124M = dict(recipe="gpt2-124m.yaml", shape="12,12,768,50257,256", rows=4, steps=7, warmup=2)
 GPT2_BF16 = {"transformers": (1.6, 2.0), "transformers-compile": (1.45, 1.7)}
 LLAMA_BF16 = {"transformers": (1.7, 2.0), "transformers-compile": (1.4, 1.6)}
-# "-avx512": with the instructions of processors without AMX, so that such a one can be stood in for.
+# "-avx512": without AMX, on a processor that has it.
 MODELS = {
     "char": Model("characters, 0.8 M parameters, B 12, T 64", "shakespeare-char-cpu.yaml",
                   "4,4,128,65,64", rows=12, steps=200, warmup=40,
@@ -161,6 +161,9 @@ def main():
     parser.add_argument("--minutes", type=float, default=60, help="start no round after this")
     args = parser.parse_args()
     model = MODELS[args.model]
+    if model.cpu and not all(flag in machine.cpu_name() for flag in ("avx512_bf16", "amx_bf16")):
+        report.note(f"{args.model}: left out, this processor lacks AVX512-BF16 or AMX")
+        return
 
     watch = machine.Watch()
     times = run_rounds(args, model, args.peers.split(",") if args.peers else list(model.bounds))

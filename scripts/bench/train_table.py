@@ -124,8 +124,10 @@ def main():
         step = rows.get("train_speed_char_script", {}).get("detail", {}).get("ours ms")
         if name == "log" and step is None:
             raise SystemExit("log: measure char first; its step is what the cost is a share of")
-        for row in run(name, {"TEXT": os.path.abspath(args.text), "STEP": str(step)}):
-            rows[row["row"]] = row
+        new = list(run(name, {"TEXT": os.path.abspath(args.text), "STEP": str(step)}))
+        if new:
+            rows = {key: row for key, row in rows.items() if row["benchmark"] != name}
+        rows |= {row["row"]: row for row in new}
         save(rows)
         page(rows)
 

@@ -35,6 +35,8 @@ TEST_CASE("credentials are replaced and what is around them stays") {
       {"Authorization: Bearer " + key("", 30), "Authorization: Bearer [redacted]"},
       {"authorization: Basic " + key("", 24), "authorization: Basic [redacted]"},
       {"postgres://me:hunter2@host/db", "postgres://me:[redacted]@host/db"},
+      {"postgres://me:h\xc3\xbcnter2@host/db", "postgres://me:[redacted]@host/db"},
+      {"https://${env:ME}:hunter2@host", "https://${env:ME}:[redacted]@host"},
       {"https://" + key("", 40) + "@host/x", "https://[redacted]@host/x"},
       {"https://host/?api_key=" + key("", 20) + "&b=1", "https://host/?api_key=[redacted]&b=1"},
       {"password = \"hunter2\"", "password = \"[redacted]\""},
@@ -92,6 +94,9 @@ TEST_CASE("commits, digests, paths, words and code are no credentials") {
         "https://github.com/user/repository@v1.2",
         "git@host:user/repo1.git",
         "ssh://git@host/x",
+        "https://${env:ME}:${env:DB_PASSWORD1}@host/x",
+        "https://${env:TOKEN_1_OF_MANY_OTHERS}@host/x",
+        "{\"loss_per_token\": 1.2345678901234567e-05}",
         "eos_token_id: 50256",
         "token = tokenizer.next_token(stream1)",
         "next_token = sampled_2_of_many_tokens",
@@ -108,6 +113,15 @@ TEST_CASE("commits, digests, paths, words and code are no credentials") {
     CHECK(redact(text) == text);
   }
   CHECK(redact("see " + kPem + " in the manual") == "see " + kPem + " in the manual");
+}
+
+TEST_CASE("repetitions take no longer than other text of their length") {
+  constexpr int kMany = 100'000;
+  std::string names, keys;
+  for (int i = 0; i < kMany; ++i) names += "password=";
+  for (int i = 0; i < kMany / 10; ++i) keys += kPem + "\n" + key("", 40) + "\n";
+  CHECK(redact(names) == names);
+  CHECK(redact(keys).find(key("", 40)) == std::string::npos);
 }
 
 TEST_CASE("JSON stays JSON") {

@@ -89,6 +89,10 @@ TEST_CASE("text from outside is shown without control bytes") {
   // Zero width, soft hyphen, byte order mark, tags and a filler; emoji and accents are seen.
   CHECK(printable("a\xe2\x80\x8b\xe2\x80\x8d\xe2\x81\xa0\xef\xbb\xbf") ==
         "a\\u{200b}\\u{200d}\\u{2060}\\u{feff}");
+  // Between letters beyond ASCII the joiners belong to the word.
+  const std::string word = "\xd9\x85\xdb\x8c\xe2\x80\x8c\xd8\xae";
+  CHECK(printable(word) == word);
+  CHECK(printable("a\xe2\x80\x8c\xd8\xae") == "a\\u{200c}\xd8\xae");
   CHECK(printable("\xc2\xad\xe1\x85\xa0\xf3\xa0\x81\x81") == "\\u{00ad}\\u{1160}\\u{e0041}");
   const std::string seen = "e\xcc\x81 \xe2\x9d\xa4\xef\xb8\x8f \xf0\x9f\x98\x80 \xc2\xae";
   CHECK(printable(seen) == seen);

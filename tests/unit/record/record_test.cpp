@@ -18,7 +18,7 @@ namespace {
 RunStart describe(const TemporaryDirectory& folder) {
   RunStart start;
   start.experiment = "quick";
-  start.tags = {{"owner", "me"}};
+  start.tags = {{"owner", "me"}, {"password", "hunter2"}};
   start.arguments = {"llmops", "train", "a.yaml"};
   start.recipe_path = "a.yaml";
   start.recipe_given = "version: 1\n";
@@ -65,6 +65,7 @@ TEST_CASE("a run records what it was asked, where it ran and how it ended") {
   CHECK(list_params(store, run->row).size() == 2);
   CHECK(list_digests(store, run->row).front().first == "data");
   CHECK(list_tags(store, run->row).front().second == "me");
+  CHECK(list_tags(store, run->row).back().second == "[redacted]");
   CHECK(list_events(store, run->row).front().code == "spike");
   CHECK(list_artifacts(store, run->row).front().bytes == 123);
   const auto samples = list_samples(store, run->row);

@@ -73,7 +73,7 @@ TEST_CASE("show tells a reader how it ended and what it made") {
   CHECK(text.starts_with("a run  stopped, exit 143: SIGTERM\n"));
   CHECK(has(text, "optimizer.learning_rate  0.001"));
   CHECK(has(text, "train/loss  0.125     8"));
-  CHECK(has(text, "\n\n1 removed: --json\n"));
+  CHECK(has(text, "\n\nremoved outputs, not listed without --json: 1\n"));
   CHECK_FALSE(has(text, "/none/checkpoint-8"));
   CHECK(has(text, "Sample at step 8 of \"Once\"\nOnce upon\n\\x1b[2Ja time"));
   CHECK_FALSE(has(text, "\x1b"));
@@ -93,7 +93,9 @@ TEST_CASE("checkpoints that are there and what was used are listed, removed ones
   });
   const std::string text = show_text(f.store, f.run, false);
   CHECK(has(text, "checkpoint  output        " + kept + "\n"));
-  CHECK(has(text, "checkpoint  input         /none/base  (removed)\n61 removed: --json\n"));
+  CHECK(has(text,
+            "checkpoint  input         /none/base  (removed)\nremoved outputs, not listed without "
+            "--json: 61\n"));
   CHECK(show_json(f.store, f.run).at("artifacts").size() == 63);
 }
 
