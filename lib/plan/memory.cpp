@@ -95,13 +95,14 @@ std::int64_t largest_matrix(const arch::ParameterLayout& layout) {
 
 // What kernels hold besides their arguments, an upper bound of what tensor/kernels/cpu/scratch.h
 // grows to: per caller of products the packed operand and float sums of a bf16 result, per thread
-// panels and a head's keys and values in float; and what oneDNN compiles and computes for AMX.
+// panels and a head's keys and values in float; and for AMX what oneDNN compiles and, where text is
+// generated, a matrix in its own order.
 std::int64_t kernel_bytes(const arch::TransformerConfig& config,
                           const arch::ParameterLayout& layout, const Machine& machine,
-                          const Plan& plan) {
+                          bool generates, const Plan& plan) {
   constexpr std::int64_t kPacked = std::int64_t{4} << 20, kPanels = std::int64_t{256} << 10;
   constexpr std::int64_t kKeys = 64, kQueries = 24, kLanes = 16;
-  constexpr std::int64_t kCompiled = std::int64_t{30} << 20;
+  constexpr std::int64_t kCompiled = std::int64_t{16} << 20;
   const std::int64_t rows = plan.shard_rows * plan.length;
   const std::int64_t widest = std::max(
       {config.qkv_size(), config.intermediate_size * (config.gated ? 2 : 1), config.hidden_size});
@@ -112,7 +113,7 @@ std::int64_t kernel_bytes(const arch::TransformerConfig& config,
   const std::int64_t attention =
       kFloatBytes * (5 * keys * dim + 3 * kQueries * dim + 2 * kQueries * (keys + kLanes));
   return plan.shards * packed * (mixed && !amx ? 2 : 1) + plan.threads * (kPanels + attention) +
-         (amx ? kCompiled + largest_matrix(layout) * kBf16Bytes : 0);
+         (amx ? kCompiled : 0) + (amx && generates ? largest_matrix(layout) * kBf16Bytes : 0);
 }
 
 }  // namespace
@@ -137,7 +138,8 @@ void plan_memory(const recipe::Recipe& recipe, const arch::TransformerConfig& co
       {"batch", shard.batch * plan.shards},
       {"evaluation",
        std::max(evaluation_bytes(recipe, config, plan), sample_bytes(recipe, config, plan))},
-      {"kernels", kernel_bytes(config, layout, machine, plan) + kWorkBytes},
+      {"kernels",
+       kernel_bytes(config, layout, machine, recipe.generate.count > 0, plan) + kWorkBytes},
   };
   std::erase_if(plan.memory, [](const MemoryItem& item) { return item.bytes == 0; });
 }

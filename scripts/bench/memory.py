@@ -68,7 +68,7 @@ def predicted_bytes(binary, command, folder):
     plan = json.loads(subprocess.check_output(
         [binary, "train", *command, "--dry-run", "--json"], cwd=folder,
         env=program.environment(folder)))
-    return plan["memory_bytes"]
+    return plan["memory_bytes"] - plan["memory"]["program"]
 
 
 def measured_bytes(binary, command, folder):
