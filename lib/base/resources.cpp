@@ -20,6 +20,19 @@ namespace llmops {
 
 namespace {
 
+// Leaf 7 of cpuid; zeros where there is none.
+struct Features {
+  unsigned eax = 0, edx = 0;
+};
+Features features([[maybe_unused]] unsigned subleaf) {
+  Features found;
+#if defined(__x86_64__)
+  unsigned ebx = 0, ecx = 0;
+  if (!__get_cpuid_count(7, subleaf, &found.eax, &ebx, &ecx, &found.edx)) return {};
+#endif
+  return found;
+}
+
 constexpr std::uint64_t kUnlimited = ~std::uint64_t{0};
 
 std::string read_or_empty(const std::string& path) {
@@ -130,21 +143,11 @@ int available_cores() {
 }
 
 bool cpu_has_amx() {
-#if defined(__x86_64__)
-  unsigned a = 0, b = 0, c = 0, d = 0;
-  return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (d & (1u << 22)) != 0;
-#else
-  return false;
-#endif
+  return (features(0).edx & (1u << 22)) != 0;
 }
 
 bool cpu_has_avx512_bf16() {
-#if defined(__x86_64__)
-  unsigned a = 0, b = 0, c = 0, d = 0;
-  return __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & (1u << 5)) != 0;
-#else
-  return false;
-#endif
+  return (features(1).eax & (1u << 5)) != 0;
 }
 
 bool cpu_has_bf16() {

@@ -2,7 +2,7 @@
 
 #include <cstdint>
 
-// What the machine has and what this process takes of it.
+// Memory, processor cores and instructions: what there is and what this process uses.
 namespace llmops {
 
 struct MemoryStatus {

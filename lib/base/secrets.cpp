@@ -233,7 +233,8 @@ const NameShape* name_before(std::string_view text, std::size_t at) {
   return nullptr;
 }
 
-// NAME=VALUE, NAME: VALUE and "NAME": "VALUE", where VALUE has letters and digits and is no call.
+// NAME=VALUE, NAME: VALUE and "NAME": "VALUE". A value has letters and digits; what a bracket
+// follows is code.
 void find_assignments(std::string_view text, Spans& spans) {
   constexpr std::size_t kMostLooked = 512;
   std::size_t known_end = 0;  // of the run of characters that was walked last: "a=b=c" is one

@@ -40,8 +40,8 @@ struct CodePoint {
   std::size_t length;
 };
 CodePoint decode_utf8(std::string_view text, std::size_t at);
-// What a terminal does not show as a character of its own: C0, DEL, C1, line separators, and
-// characters of direction, of width zero or without a shape.
+// Characters that steer a terminal or are invisible on it: C0, DEL, C1, line separators, and those
+// of direction, of width zero or without a shape.
 bool is_control(char32_t code_point);
 
 // Text from outside made fit for a terminal: what is_control() names is shown as \xNN or \u{NNNN},

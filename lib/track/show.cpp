@@ -95,7 +95,7 @@ std::string metrics_text(const std::vector<store::Series>& all, bool system, boo
   return any ? '\n' + table.text(color) : "";
 }
 
-// What was used and what there is; a long run has pruned many checkpoints, which are counted.
+// Inputs, and the outputs that exist; those that were pruned are only counted.
 std::string artifacts_text(const std::vector<store::Artifact>& artifacts, bool color) {
   Table table;
   for (const char* title : {"kind", "role"}) table.column(title);

@@ -12,6 +12,7 @@
 #include "base/time.h"
 #include "checkpoint/checkpoint.h"
 #include "tensor/generate/language_model.h"
+#include "tensor/train/best.h"
 #include "tensor/train/guard.h"
 #include "tensor/train/initial_model.h"
 #include "tensor/train/pace.h"
@@ -354,23 +355,7 @@ bool TrainLoop::evaluate() {
   }
   state_.last_eval_step = state_.step;
   state_.last_save_step = -1;  // a resume from this very step knows less
-  const recipe::Checkpoint& policy = job_.recipe.checkpoint;
-  const auto metric = std::find_if(verdict.metrics.begin(), verdict.metrics.end(),
-                                   [&](const auto& entry) { return entry.first == policy.metric; });
-  if (metric == verdict.metrics.end() || !std::isfinite(metric->second)) return true;
-  const double value = metric->second;
-  const bool gain =
-      !state_.best_value || value < *state_.best_value - job_.recipe.eval.early_stopping_min_delta;
-  state_.evals_without_gain = gain ? 0 : state_.evals_without_gain + 1;
-  if (gain) state_.best_value = value;
-  if (policy.keep_best > 0 && state_.step > 0) {
-    state_.best.push_back({state_.step, value});
-    std::stable_sort(state_.best.begin(), state_.best.end(),
-                     [](const BestStep& a, const BestStep& b) { return a.value < b.value; });
-    if (static_cast<std::int64_t>(state_.best.size()) > policy.keep_best) state_.best.pop_back();
-  }
-  const std::int64_t patience = job_.recipe.eval.early_stopping_patience;
-  return patience == 0 || state_.evals_without_gain < patience;
+  return judge_evaluation(job_.recipe, verdict, state_);
 }
 
 void TrainLoop::sample() {

@@ -13,8 +13,8 @@ constexpr int kTileRows = 6;  // 12 sums, 2 columns and a row of the 16 register
 constexpr Index kStripColumns = 2 * kLanes;
 constexpr Index kMostSteps = 512;
 
-// Strides within a copied panel. That of rows is no multiple of 4096 bytes, which would fall into
-// one set of the L1 cache.
+// Strides within a copied panel. Rows at a multiple of 4096 bytes would share one set of the L1
+// cache.
 constexpr Index kRowStride = kMostSteps + 16, kStepStride = 16;
 
 // Panels of rows of a, evenly high, each with its rows or its steps together.
