@@ -26,7 +26,8 @@ def cpu_name():
     """With the instructions for bf16, which the name does not tell."""
     flags = (cpu_field("flags") or "").split()
     bf16 = [flag for flag in ("avx512_bf16", "amx_bf16") if flag in flags]
-    return " ".join([cpu_field("model name") or platform.machine(), *bf16])
+    name = (cpu_field("model name") or platform.machine()).replace("(R)", "").removesuffix(" Processor")
+    return " ".join([name, *bf16])
 
 
 def memory_gib():

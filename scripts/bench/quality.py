@@ -22,8 +22,9 @@ def score_with_pytorch(checkpoint, text):
     import torch
     with open(text, encoding="utf-8") as file:
         content = file.read()
-    symbols = sorted(set(content))
-    ids = np.array([symbols.index(c) for c in content[int(0.9 * len(content)):]])
+    split = int(0.9 * len(content))
+    symbols = sorted(set(content[:split]))
+    ids = np.array([symbols.index(c) for c in content[split:]])
     model = load_plain(checkpoint)
     if model.tokens.num_embeddings != len(symbols):
         return None  # another vocabulary: not comparable this way

@@ -5,7 +5,7 @@
   train_table.py --text tinyshakespeare.txt losses memory  these; the other rows stay
 
 Rows are kept as JSON lines beside the page, each with the calibration of its run, so that a part
-can be measured again. Build the release preset and the target `perf` before, and leave the machine
+can be measured again; each kind of processor has its own. Build the release preset and the target `perf` before, and leave the machine
 alone meanwhile."""
 
 import argparse
@@ -52,16 +52,20 @@ than 1x is faster than the peer. "met" compares with the two columns before it. 
 on processors that are not Intel's: there each PyTorch peer has a second row, with MKL made to take
 the other. "Without AMX" holds both sides to AVX512-BF16.
 
-| what | at least | aim | measured | met | beside it |
-|---|---|---|---|---|---|
+| what | processor | at least | aim | measured | met | beside it |
+|---|---|---|---|---|---|---|
 """
+
+
+def key(row):
+    return row["row"], row["machine"]["cpu"]
 
 
 def read_rows():
     if not os.path.exists(ROWS):
         return {}
     with open(ROWS) as file:
-        return {row["row"]: row for row in map(json.loads, file)}
+        return {key(row): row for row in map(json.loads, file)}
 
 
 def save(rows):
@@ -92,20 +96,20 @@ def describe(value):
 
 def page(rows):
     order = list(BENCHMARKS)
-    ordered = sorted(rows.values(), key=lambda row: order.index(row["benchmark"]))
+    ordered = sorted(rows.values(), key=lambda row: (order.index(row["benchmark"]), row["row"],
+                                                     row["machine"]["cpu"]))
     text = HEADER
     for row in ordered:
-        cells = [row["what"], row["at_least"], row["aim"], row["measured"], row["met"] or "",
+        cells = [row["what"], row["machine"]["cpu"], row["at_least"], row["aim"], row["measured"], row["met"] or "",
                  describe(row["detail"])]
         text += "| " + " | ".join(cells) + " |\n"
     text += "\n## The machine beside each row\n\n| benchmark | date | processor | SGEMM 2048, GFLOP/s | " \
             "copy, GB/s | fsync 4 KiB, ms | torch |\n|---|---|---|---|---|---|---|\n"
-    for name in order:
-        row = next((row for row in ordered if row["benchmark"] == name), None)
-        if row:
-            m = row["machine"]
-            text += f"| {name} | {row['date']} | {m['cpu']}, {m['cores']} cores, {m['memory_gib']} GiB " \
-                    f"| {m['sgemm_2048_gflops']} | {m['copy_gbps']} | {m['fsync_4k_ms']} | {m['torch']} |\n"
+    machines = {(row["benchmark"], row["machine"]["cpu"]): row for row in ordered}
+    for (name, cpu), row in machines.items():
+        m = row["machine"]
+        text += f"| {name} | {row['date']} | {cpu}, {m['cores']} cores, {m['memory_gib']} GiB " \
+                f"| {m['sgemm_2048_gflops']} | {m['copy_gbps']} | {m['fsync_4k_ms']} | {m['torch']} |\n"
     with open(PAGE, "w") as file:
         file.write(text)
 
@@ -119,15 +123,17 @@ def main():
     if unknown:
         parser.error(f"no benchmark {unknown[0]}; there are {', '.join(BENCHMARKS)}")
     rows = read_rows()
+    cpu = machine.cpu_name()
     for name in args.names or BENCHMARKS:
         report.note(f"-- {name}")
-        step = rows.get("train_speed_char_script", {}).get("detail", {}).get("ours ms")
+        step = rows.get(("train_speed_char_script", cpu), {}).get("detail", {}).get("ours ms")
         if name == "log" and step is None:
             raise SystemExit("log: measure char first; its step is what the cost is a share of")
         new = list(run(name, {"TEXT": os.path.abspath(args.text), "STEP": str(step)}))
         if new:
-            rows = {key: row for key, row in rows.items() if row["benchmark"] != name}
-        rows |= {row["row"]: row for row in new}
+            rows = {k: row for k, row in rows.items()
+                    if (row["benchmark"], row["machine"]["cpu"]) != (name, cpu)}
+        rows |= {key(row): row for row in new}
         save(rows)
         page(rows)
 
