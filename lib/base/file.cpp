@@ -137,11 +137,13 @@ void make_directories(const std::string& path) {
   }
 }
 
+std::string nearest_existing(std::string path) {
+  while (!path_exists(path) && parent_path(path) != path) path = parent_path(path);
+  return path;
+}
+
 void require_writable_folder(const std::string& path) {
-  std::string existing = path;
-  while (!path_exists(existing) && parent_path(existing) != existing) {
-    existing = parent_path(existing);
-  }
+  const std::string existing = nearest_existing(path);
   if (!is_directory(existing)) throw system_error("cannot write to", existing, ENOTDIR);
   if (::access(existing.c_str(), W_OK | X_OK) != 0) {
     throw system_error("cannot write to", existing, errno);

@@ -43,8 +43,10 @@ std::string read_file(const std::string& path, std::size_t max_bytes = std::size
                       ExitCode code = ExitCode::kUsage);
 
 void make_directories(const std::string& path);
+// The path, or the first of the folders above it that exists.
+std::string nearest_existing(std::string path);
 // Throws Error(kStorage) when the folder, or the nearest existing one above it, cannot be written:
-// what make_directories() and writing there would meet, told without changing anything.
+// what make_directories() and writing there would meet, found without changing anything.
 void require_writable_folder(const std::string& path);
 // Names of the entries, sorted bytewise, without "." and "..". Missing or unreadable: `code`.
 std::vector<std::string> list_directory(const std::string& path, ExitCode code = ExitCode::kUsage);

@@ -151,7 +151,10 @@ void remove_leftovers(const std::string& output_dir) {
 
 void prune(const std::string& output_dir, std::int64_t keep_last,
            const std::vector<std::int64_t>& keep) {
-  const std::vector<Found> found = list_checkpoints(output_dir);
+  std::vector<Found> found = list_checkpoints(output_dir);
+  if (found.empty()) return;
+  // Of later steps: left when the run went back, perhaps as they are damaged. They are replaced.
+  std::erase_if(found, [newest = found.back().step](const Found& f) { return f.step > newest; });
   const auto kept = static_cast<std::size_t>(std::max<std::int64_t>(keep_last, 1));
   if (found.size() <= kept) return;
   if (!has_all_files(found.back())) return;

@@ -95,7 +95,7 @@ Json to_json(const Options& options, const eval::LossReport& report, const std::
 
 std::unique_ptr<record::RunRecorder> open_run(const Options& options, const Invocation& invocation,
                                               const std::string& folder,
-                                              const data::Dataset& dataset) {
+                                              const data::Dataset& dataset, Progress& progress) {
   record::RunStart start;
   start.kind = "eval";
   start.name = options.name;
@@ -110,7 +110,7 @@ std::unique_ptr<record::RunRecorder> open_run(const Options& options, const Invo
                    {"config", sha256_file(join_path(folder, "config.json"))}};
   start.versions = Json::object().set("llmops", version());
   start.system_metrics_seconds = 0;
-  start.warn = [&invocation](std::string_view text) { tell(invocation.err, "llmops: {}\n", text); };
+  start.warn = [&progress](std::string_view text) { progress.note(text); };
   if (options.no_record) return record::no_run(start);
   return record::begin_run(store::store_to_write(invocation.store), start);
 }
@@ -170,7 +170,7 @@ ExitCode evaluate(Options& options, const Invocation& invocation) {
   }
   const auto dataset =
       data::open_eval_file(options.data, *tokenizer, layout_of(folder, options.max_seq_length));
-  const auto recorder = open_run(options, invocation, folder, *dataset);
+  const auto recorder = open_run(options, invocation, folder, *dataset, progress);
   const auto close = [&](ExitCode code, const std::string& reason) {
     const Ending ending = finish_run(*recorder, {code, reason});
     if (ending.code != ExitCode::kOk) throw Error(ending.code, ending.reason);

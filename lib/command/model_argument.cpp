@@ -47,11 +47,19 @@ store::Run get_run(store::Store& store, const std::string& argument) {
 std::string folder_of_run(const Invocation& invocation, const std::string& argument) {
   store::Store store = open_store(invocation);
   const store::Run run = get_run(store, argument);
-  std::string folder = record::real_path(run.output_dir);
+  const auto output_dir = record::real_path(run, run.output_dir);
+  std::string folder = output_dir.value_or("");
   if (run.kind == "eval") {
     for (const auto& [key, value] : list_params(store, run.row)) {
       if (key == "model" && value.is_string()) folder = value.as_string();
     }
+  }
+  if (!output_dir && folder.empty()) {
+    throw Error(
+        ExitCode::kNotFound,
+        fmt::format("run {}: its folder {} depends on a variable that has another value now",
+                    printable(run.name), printable(run.output_dir)))
+        .hint("set the variable as it was, or give the folder");
   }
   try {
     return folder_at(folder);

@@ -67,7 +67,8 @@ record::RunStart describe(const TrainOptions& options, const TrainSetup& setup,
 void require_writable(const TrainOptions& options, const recipe::Recipe& recipe,
                       const std::string& store) {
   if (!options.no_record) store::Store::require_writable(store);
-  require_writable_folder(absolute_path(recipe.output_dir));
+  // A run that goes on may have another folder.
+  if (options.resume != "auto") require_writable_folder(absolute_path(recipe.output_dir));
 }
 
 // A model that is written over another one would leave a mixture when it fails.
@@ -103,23 +104,35 @@ engine::TrainJob make_job(const TrainOptions& options, const TrainSetup& setup,
 }
 
 // The values that earlier attempts recorded last: they count for `expect` as well.
-std::map<std::string, double> recorded_values(const TrainOptions& options,
-                                              const std::string& folder,
-                                              const std::optional<std::string>& run_id) {
-  std::map<std::string, double> values;
-  if (options.no_record || !run_id || !store::find_store(folder)) return values;
+LastValues recorded_values(const TrainOptions& options, const std::string& folder,
+                           const ResumePoint& point) {
+  LastValues values;
+  if (options.no_record || !point.run_id || !store::find_store(folder)) return values;
   store::Store store = store::Store::open_to_read(folder);
-  const auto run = store::find_run(store, *run_id);
+  const auto run = store::find_run(store, *point.run_id);
   if (!run) return values;
   for (const store::Series& series : store::list_series(store, run->row)) {
-    if (series.summary.n > 0) values[series.name] = series.summary.last;
+    const store::Summary& s = series.summary;
+    if (s.n > 0 && s.last_step <= point.step) values[series.name] = {s.last_step, s.last};
   }
   return values;
 }
 
+// By prompt: the text that names variables of the environment, whose values are not recorded.
+std::map<std::string, std::string> prompts_as_written(const recipe::LoadedRecipe& loaded) {
+  std::map<std::string, std::string> written;
+  const auto origin = loaded.origins.find("generate.prompts");
+  if (origin == loaded.origins.end() || !origin->second.given.is_array()) return written;
+  const auto& given = origin->second.given.as_array();
+  const std::vector<std::string>& prompts = loaded.recipe.generate.prompts;
+  for (std::size_t i = 0; i < std::min(given.size(), prompts.size()); ++i) {
+    if (given[i].is_string()) written[prompts[i]] = given[i].as_string();
+  }
+  return written;
+}
+
 // What the run came to, as exit status and reason.
-void conclude(engine::TrainResult& result, const TrainSetup& setup,
-              const std::map<std::string, double>& values) {
+void conclude(engine::TrainResult& result, const TrainSetup& setup, const LastValues& values) {
   if (result.code == ExitCode::kTerminated) {
     result.code = stop_exit_code();
     result.reason = fmt::format("stopped by {}", stop_signal_name());
@@ -171,7 +184,7 @@ void print_profile(const Invocation& invocation, const Json& profile, const std:
 
 // Of a run that has finished, from its last checkpoint and the last values of its metrics.
 engine::TrainResult finished_result(const TrainSetup& setup, const ResumePoint& point,
-                                    const std::map<std::string, double>& values) {
+                                    const LastValues& values) {
   engine::TrainResult result;
   result.step = point.step;
   result.checkpoint = *point.checkpoint;
@@ -206,8 +219,9 @@ ExitCode train(TrainOptions& options, const Invocation& invocation) {
   require_writable(options, checked, store);
   if (!options.export_init.empty()) require_new_folder(options.export_init);
   TrainSetup setup = set_up(options, invocation, progress);
-  ResumePoint point = find_resume_point(options, store, setup, progress);
-  std::map<std::string, double> values = recorded_values(options, store, point.run_id);
+  ResumePoint point;
+  if (options.export_init.empty()) point = find_resume_point(options, store, setup, progress);
+  LastValues values = recorded_values(options, store, point);
   if (!options.export_batches.empty()) {
     export_batches(options.export_batches, *setup.dataset, setup.plan, options.export_steps);
   }
@@ -223,8 +237,17 @@ ExitCode train(TrainOptions& options, const Invocation& invocation) {
     return ExitCode::kOk;
   }
   throw_if_stop_requested("before the first step");
+  require_space(setup);
   make_directories(job.output_dir);
-  if (!point.hold) point.hold = hold_folder(job.output_dir, store);
+  if (!point.hold) {
+    point.hold = hold_folder(job.output_dir, store);
+    if (options.resume == "auto" && !point.checkpoint &&
+        checkpoint::holds_checkpoints(job.output_dir)) {
+      throw Error(ExitCode::kBusy, "another process has written checkpoints there meanwhile")
+          .at(job.output_dir)
+          .hint("start again: --resume auto goes on with them");
+    }
+  }
   if (!point.checkpoint && !point.run_id) require_fresh(job.output_dir, options.resume);
   record::RunStart start = describe(options, setup, engine, invocation);
   start.warn = [&progress](std::string_view text) { progress.note(text); };
@@ -232,6 +255,7 @@ ExitCode train(TrainOptions& options, const Invocation& invocation) {
   job.run_id = recorder->id();
   TrainHost host(setup.recipe(), *setup.dataset, *recorder, progress);
   host.remember(std::move(values));
+  host.record_prompts_as(prompts_as_written(setup.loaded));
   if (point.checkpoint) {
     progress.note(fmt::format("resuming {} at step {} from {}", recorder->name(), point.step,
                               *point.checkpoint));

@@ -40,7 +40,7 @@ void TrainHost::report(const engine::StepReport& r) {
 
 void TrainHost::log(std::string_view name, std::int64_t step, double value) {
   recorder_.log(name, step, value);
-  last_[std::string(name)] = value;
+  last_[std::string(name)] = {step, value};
 }
 
 void TrainHost::event(std::string_view level, std::string_view code, std::int64_t step,
@@ -50,7 +50,8 @@ void TrainHost::event(std::string_view level, std::string_view code, std::int64_
 }
 
 void TrainHost::sample(std::int64_t step, std::string_view prompt, std::string_view text) {
-  recorder_.sample(step, prompt, text);
+  const auto recorded = prompts_.find(std::string(prompt));
+  recorder_.sample(step, recorded == prompts_.end() ? prompt : recorded->second, text);
   if (step != sample_step_) samples_.clear();
   sample_step_ = step;
   samples_.push_back(std::string(prompt) + std::string(text));
@@ -117,6 +118,7 @@ engine::EvalVerdict TrainHost::evaluate(engine::Model& model, std::int64_t step,
 
 void TrainHost::rolled_back(std::int64_t step) {
   recorder_.rewind(step);
+  std::erase_if(last_, [step](const auto& entry) { return entry.second.step > step; });
   while (!losses_.empty() && losses_.back().first > static_cast<double>(step)) losses_.pop_back();
 }
 

@@ -13,6 +13,12 @@
 
 namespace llmops::command {
 
+struct LastValue {
+  std::int64_t step = 0;
+  double value = 0;
+};
+using LastValues = std::map<std::string, LastValue>;  // by metric
+
 // The program around a training loop: shows progress, records the run, evaluates with the code of
 // `llmops eval`, and passes on what signals ask for.
 class TrainHost final : public engine::TrainHost {
@@ -34,9 +40,11 @@ class TrainHost final : public engine::TrainHost {
   bool take_save_request() override;
 
   // Takes what earlier attempts of the run logged last.
-  void remember(std::map<std::string, double> values) { last_ = std::move(values); }
-  // The newest value of every metric, for `expect`.
-  const std::map<std::string, double>& last_values() const { return last_; }
+  void remember(LastValues values) { last_ = std::move(values); }
+  // Prompts that are recorded as another text.
+  void record_prompts_as(std::map<std::string, std::string> texts) { prompts_ = std::move(texts); }
+  // The newest value of every metric, for `expect`; none of a step that was gone back on.
+  const LastValues& last_values() const { return last_; }
   // The texts sampled last, all of one step.
   const std::vector<std::string>& last_samples() const { return samples_; }
   std::int64_t last_sample_step() const { return sample_step_; }
@@ -48,7 +56,8 @@ class TrainHost final : public engine::TrainHost {
   const data::Dataset& dataset_;
   record::RunRecorder& recorder_;
   Progress& progress_;
-  std::map<std::string, double> last_;
+  LastValues last_;
+  std::map<std::string, std::string> prompts_;
   std::vector<std::pair<double, double>> losses_;
   std::vector<std::string> samples_;
   std::int64_t sample_step_ = -1;

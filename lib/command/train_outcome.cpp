@@ -9,8 +9,7 @@
 
 namespace llmops::command {
 
-Judgement judge_expectations(const recipe::Recipe& recipe,
-                             const std::map<std::string, double>& values) {
+Judgement judge_expectations(const recipe::Recipe& recipe, const LastValues& values) {
   Judgement judgement;
   for (const std::string& text : recipe.expect) {
     const recipe::Expectation expectation = recipe::parse_expectation(text);
@@ -18,9 +17,9 @@ Judgement judge_expectations(const recipe::Recipe& recipe,
     if (found == values.end()) {
       judgement.unknown.push_back(
           fmt::format("expected {}; the run has no value of {}", text, expectation.metric));
-    } else if (!expectation.holds(found->second)) {
+    } else if (!expectation.holds(found->second.value)) {
       judgement.failed.push_back(
-          fmt::format("expected {}; it is {}", text, format_double(found->second)));
+          fmt::format("expected {}; it is {}", text, format_double(found->second.value)));
     }
   }
   return judgement;

@@ -16,8 +16,7 @@ struct Judgement {
   std::vector<std::string> failed;   // one line for each that does not hold
   std::vector<std::string> unknown;  // one line for each whose metric has no value
 };
-Judgement judge_expectations(const recipe::Recipe& recipe,
-                             const std::map<std::string, double>& values);
+Judgement judge_expectations(const recipe::Recipe& recipe, const LastValues& values);
 
 // The loss curve, where the model is, and what to type next, for a person, on invocation.err.
 void print_ending(const Invocation& invocation, const TrainSetup& setup, const TrainHost& host,

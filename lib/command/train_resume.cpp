@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "checkpoint/checkpoint.h"
+#include "checkpoint/manifest.h"
 #include "command/train_changes.h"
 #include "record/run_recorder.h"
 
@@ -31,6 +32,12 @@ bool is_finished(const checkpoint::Manifest& manifest, const std::optional<recor
   return run->finished && (at_end || (planned && *planned == Json(plan.total_steps)));
 }
 
+bool refuses_batch(const Changes& changes) {
+  return std::ranges::any_of(changes.refused, [](const std::string& change) {
+    return change.starts_with("train.global_batch_size:");
+  });
+}
+
 // The whole checkpoint at `folder` as a point to go on from.
 ResumePoint point_at(const std::string& folder, const TrainOptions& options,
                      const std::string& store, const TrainSetup& setup) {
@@ -43,7 +50,10 @@ ResumePoint point_at(const std::string& folder, const TrainOptions& options,
     throw Error(ExitCode::kUsage,
                 "this is not the run that was saved: " + join(changes.refused, "; "))
         .at(folder)
-        .hint("start a new run, or pass --allow-change KEY for each");
+        .hint(refuses_batch(changes)
+                  ? "keep the product of micro_batch_size and gradient_accumulation_steps, or "
+                    "start a new run, or pass --allow-change KEY for each"
+                  : "start a new run, or pass --allow-change KEY for each");
   }
   if (manifest.step > setup.plan.total_steps) {
     throw usage_error("the checkpoint is at step {}, beyond the {} steps of the recipe",
@@ -62,7 +72,15 @@ ResumePoint point_at(const std::string& folder, const TrainOptions& options,
   }
 
   const std::string id = run_of(manifest);
-  const auto run = options.no_record ? std::nullopt : record::find_known(store, id);
+  auto run = options.no_record ? std::nullopt : record::find_known(store, id);
+  // Another model from here on, in a folder of its own, leaves the record of the first as it is.
+  const bool is_fork = run && !changes.allowed.empty() &&
+                       !is_same_file(parent_path(point.checkpoint.value()),
+                                     absolute_path(setup.recipe().output_dir));
+  if (is_fork) {
+    point.origin = fmt::format("goes on from {} of run {}", base_name(folder), run->name);
+    return point;
+  }
   point.finished =
       options.resume == "auto" && changes.allowed.empty() && is_finished(manifest, run, setup.plan);
   if (run || point.finished) {
@@ -98,6 +116,9 @@ ResumePoint from_folder(const TrainOptions& options, const std::string& store,
   if (!is_directory(folder)) {
     throw Error(ExitCode::kNotFound, "no such checkpoint folder").at(folder);
   }
+  if (!path_exists(join_path(folder, checkpoint::kManifestFile))) {
+    throw Error(ExitCode::kNotFound, "holds no checkpoint").at(folder);
+  }
   const std::string output_dir = absolute_path(setup.recipe().output_dir);
   auto hold = hold_existing(output_dir, store);
   if (const auto damage = checkpoint::verify(folder)) {
@@ -131,7 +152,14 @@ ResumePoint find_automatically(const TrainOptions& options, const std::string& s
                        given->second.place.source->name == config::kCommandLine;
     unfinished = record::find_unfinished(store, setup.identity, output_dir, named || is_own);
   }
-  const std::string place = unfinished ? record::real_path(unfinished->output_dir) : output_dir;
+  if (unfinished && !unfinished->folder) {
+    progress.note(fmt::format(
+        "run {} of this recipe has not finished; it is not resumed, as its folder {} depends on a "
+        "variable that has another value now",
+        unfinished->name, unfinished->output_dir));
+    unfinished.reset();
+  }
+  const std::string place = unfinished ? *unfinished->folder : output_dir;
   if (place != output_dir && !is_same_file(place, output_dir)) {
     setup.output_dir = unfinished->output_dir;
     setup.loaded.recipe.output_dir = place;

@@ -35,7 +35,8 @@ std::optional<FileLock> hold_folder(const std::string& folder, const std::string
 //   never  a fresh run; an output folder that holds checkpoints is refused (exit 2)
 //   auto   the newest whole checkpoint in the output folder, else the newest unfinished run of the
 //          same identity in this store, else a fresh run
-//   PATH   that checkpoint folder; as a run of its own where the store does not know the run
+//   PATH   that checkpoint folder; as a run of its own where the store does not know the run, and
+//          where it goes on elsewhere with changes that were allowed
 // Changes of identity are refused with the list of what changed, unless each is in allow_change.
 // Damaged checkpoints are passed over with a note; with none left, Error(kDamaged).
 ResumePoint find_resume_point(const TrainOptions& options, const std::string& store,

@@ -23,13 +23,6 @@ namespace llmops::command {
 
 namespace {
 
-// The nearest folder of `path` that exists: where the disk is measured.
-std::string existing_parent(std::string path) {
-  path = absolute_path(path);
-  while (!is_directory(path) && path != "/") path = parent_path(path);
-  return path;
-}
-
 // Of the checkpoints in the folder: a run that goes on replaces them.
 std::uint64_t checkpoint_bytes_in(const std::string& folder) {
   std::uint64_t bytes = 0;
@@ -129,9 +122,15 @@ plan::Machine this_machine(const recipe::Recipe& recipe) {
   machine.bf16 = recipe.train.device == "cuda" || cpu_has_bf16();
   machine.available_memory = static_cast<std::int64_t>(memory_status().available_bytes);
   machine.amx = recipe.train.device != "cuda" && cpu_has_amx();
-  machine.free_disk = static_cast<std::int64_t>(free_bytes(existing_parent(recipe.output_dir)) +
-                                                checkpoint_bytes_in(recipe.output_dir));
+  machine.free_disk =
+      static_cast<std::int64_t>(free_bytes(nearest_existing(absolute_path(recipe.output_dir))) +
+                                checkpoint_bytes_in(recipe.output_dir));
   return machine;
+}
+
+void require_space(const TrainSetup& setup) {
+  require_writable_folder(absolute_path(setup.recipe().output_dir));
+  plan::check_disk(setup.plan, setup.recipe(), this_machine(setup.recipe()));
 }
 
 TrainSetup set_up(const TrainOptions& options, const Invocation& invocation, Progress& progress) {
@@ -159,7 +158,6 @@ TrainSetup set_up(const TrainOptions& options, const Invocation& invocation, Pro
   if (recipe.train.device == "cpu") {
     plan::check_fits(setup.plan, recipe, setup.config, setup.machine);
   }
-  plan::check_disk(setup.plan, recipe, setup.machine);
   setup.digests = {{"recipe", setup.loaded.digest},
                    {"data", setup.dataset->digest()},
                    {"tokenizer", setup.dataset->tokenizer().digest()}};

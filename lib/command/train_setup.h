@@ -55,7 +55,11 @@ void check_prompts(const recipe::Recipe& recipe, std::int64_t max_positions,
 // The processor, memory and disk that a run into `output_dir` can use.
 plan::Machine this_machine(const recipe::Recipe& recipe);
 
-// Reads and tokenizes the data, makes the plan and checks that it fits.
+// Throws Error(kStorage) when output_dir cannot be written or is too small for the checkpoints. For
+// the folder that the run has in the end: a run that goes on keeps its own.
+void require_space(const TrainSetup& setup);
+
+// Reads and tokenizes the data, makes the plan and checks that its memory is there.
 TrainSetup set_up(const TrainOptions& options, const Invocation& invocation, Progress& progress);
 
 }  // namespace llmops::command

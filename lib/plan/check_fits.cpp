@@ -63,7 +63,7 @@ class Remedy {
     const std::int64_t global = recipe::global_batch_size(changed.train);
     if (!settings.empty()) settings += ' ';
     for (std::int64_t micro = now - 1; micro >= 1; --micro) {
-      if (global % micro != 0) continue;
+      if (global % micro != 0 || global / micro > recipe::Train::kMostAccumulation) continue;
       changed.train.micro_batch_size = micro;
       std::string all = settings + "train.micro_batch_size=" + std::to_string(micro);
       if (!changed.train.global_batch_size) {

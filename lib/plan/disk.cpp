@@ -20,7 +20,8 @@ std::int64_t occasions(std::int64_t every, std::int64_t steps) {
   return every > 0 ? std::max<std::int64_t>(1, (steps + every - 1) / every) : 1;
 }
 
-// Checkpoints that exist at one time: an old one goes when a new one is whole.
+// Checkpoints that exist at one time: an old one goes when a new one is whole. A stop saves one
+// more than are due.
 std::int64_t checkpoints_at_once(const recipe::Recipe& recipe, const Plan& plan) {
   const recipe::Checkpoint& policy = recipe.checkpoint;
   std::int64_t written = occasions(policy.save_steps, plan.total_steps);
@@ -30,7 +31,7 @@ std::int64_t checkpoints_at_once(const recipe::Recipe& recipe, const Plan& plan)
     // A best one is written at its evaluation.
     if (recipe.eval.eval_steps > 0) written += occasions(recipe.eval.eval_steps, plan.total_steps);
   }
-  return std::min(written, kept + 1);
+  return std::min(written + 1, kept + 1);
 }
 
 }  // namespace
@@ -68,11 +69,6 @@ void check_disk(const Plan& plan, const recipe::Recipe& recipe, const Machine& m
   if (!fits() && fewer.checkpoint.keep_best > 0) {
     settings += " checkpoint.keep_best=0";
     fewer.checkpoint.keep_best = 0;
-  }
-  // Between a bound on what is kept and nothing at all: only the last step's.
-  if (!fits() && fewer.checkpoint.save_steps > 0) {
-    settings += " checkpoint.save_steps=0";
-    fewer.checkpoint.save_steps = 0;
   }
   throw fits() ? error.hint("set" + settings + ", or free space")
                : error.hint("free space, or choose an output_dir on another disk");

@@ -128,7 +128,7 @@ void Train::fields(config::Visitor& v) {
           between(1, kMostBatch * 1024));
   v.field("gradient_accumulation_steps", gradient_accumulation_steps,
           "Micro batches per optimizer step, in place of global_batch_size.",
-          between(1, kMostBatch).operational());
+          between(1, kMostAccumulation).operational());
   v.field("max_steps", max_steps, "End after so many optimizer steps.",
           between(1, kMostSteps).horizon());
   v.field("epochs", epochs, "End after so many passes over the data.",
@@ -156,7 +156,7 @@ void Optimizer::fields(config::Visitor& v) {
   v.field("name", name, "The optimizer.", one_of({"adamw"}));
   v.field("learning_rate", learning_rate, "Peak of the schedule.", between(0, 1e3));
   v.field("betas", betas, "Decay of the first and second moment.", between_open(0, 1));
-  v.field("eps", eps, "Added to the root of the second moment.", above(0));
+  v.field("eps", eps, "Added to the root of the second moment.", at_least(1e-30));
   v.field("weight_decay", weight_decay, "Decoupled decay, of matrices and embeddings only.",
           between(0, 1e3));
 }

@@ -86,8 +86,9 @@ struct Data {
 };
 
 struct Train {
-  std::int64_t micro_batch_size = 8;                        // sequences per forward pass
-  std::optional<std::int64_t> global_batch_size;            // sequences per step; or:
+  std::int64_t micro_batch_size = 8;              // sequences per forward pass
+  std::optional<std::int64_t> global_batch_size;  // sequences per step; or:
+  static constexpr std::int64_t kMostAccumulation = 1 << 20;
   std::optional<std::int64_t> gradient_accumulation_steps;  // micro batches per step
   std::optional<std::int64_t> max_steps;
   std::optional<double> epochs;

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/hash.h"
 #include "base/process.h"
 #include "base/secrets.h"
 #include "base/text.h"
@@ -41,7 +42,7 @@ class StoredRun : public RunRecorder {
       : run_(std::move(run)),
         attempt_(run_.attempts),
         newest_step_(from_step),
-        real_dir_(real_path(run_.output_dir)),
+        real_dir_(real_path(run_, run_.output_dir).value_or(run_.output_dir)),
         folder_(store.folder()),
         writer_(std::move(store), run_.row, run_.attempts, run_.elapsed_ms, start.warn) {
     if (start.system_metrics_seconds == 0) return;
@@ -174,9 +175,6 @@ store::Attempt describe_attempt(const RunStart& start) {
   for (const std::string& argument : start.arguments) attempt.arguments.push(argument);
   attempt.recipe_path = start.recipe_path;
   attempt.hardware = capture_hardware();
-  if (start.hardware.is_object()) {
-    for (const auto& [key, value] : start.hardware.as_object()) attempt.hardware.set(key, value);
-  }
   attempt.versions = start.versions;
   return attempt;
 }
@@ -189,9 +187,14 @@ Error busy(Store& store, const store::Run& run, std::string_view what) {
 }
 
 // By name when it does not exist yet, else wherever links lead to. Some runs have no folder.
-bool is_same_folder(const std::string& stored, const std::string& folder) {
-  const std::string place = real_path(stored);
-  return !place.empty() && (place == folder || is_same_file(place, folder));
+bool is_same_folder(const store::Run& run, const std::string& folder) {
+  const auto place = real_path(run, run.output_dir);
+  return place && !place->empty() && (*place == folder || is_same_file(*place, folder));
+}
+
+void set_folder(store::Run& run, const std::string& output_dir) {
+  run.output_dir = output_dir;
+  run.output_dir_sha256 = output_dir.empty() ? "" : sha256(real_path(output_dir));
 }
 
 // Marks the runs of dead processes as crashed, and refuses a folder that a live one writes to.
@@ -202,7 +205,7 @@ void check_free(Store& store, const std::string& output_dir) {
   for (const store::Run& run : list_runs(store, filter)) {
     if (run.status == store::RunStatus::kCrashed) {
       close_run(store, run);
-    } else if (is_same_folder(run.output_dir, real_path(output_dir))) {
+    } else if (is_same_folder(run, real_path(output_dir))) {
       throw busy(store, run, output_dir);
     }
   }
@@ -242,6 +245,7 @@ void put_attempt(Store& store, const store::Run& run, store::Attempt& attempt,
   attempt.git_dirty = git.dirty;
   attempt.git_diff = put(git.diff);
   insert_attempt(store, run.row, attempt);
+  clear_params(store, run.row);
   for (const auto& [key, value] : start.params) set_param(store, run.row, key, value);
   for (const auto& [key, value] : start.tags) set_tag(store, run.row, key, value);
   for (const auto& [component, digest] : start.digests) {
@@ -260,12 +264,29 @@ void note_gap(Store& store, const store::Run& run, std::int64_t from_step, const
   if (start.warn) start.warn(text);
 }
 
+// Points that are damaged must not keep a run from going on.
+void note_damage(Store& store, const store::Run& run, std::int64_t from_step,
+                 const std::vector<std::string>& series, const RunStart& start) {
+  if (series.empty()) return;
+  const std::string text = "recorded values are damaged: " + join(series, ", ");
+  insert_event(store, run.row,
+               {run.attempts, wall_clock_ms(), from_step, "warning", "damaged_values", text});
+  if (start.warn) start.warn("warning: " + text);
+}
+
 }  // namespace
 
 std::string real_path(const std::string& output_dir) {
   const config::Expansion expansion = config::expand_environment(output_dir);
   if (output_dir.empty() || !expansion.problem.empty()) return output_dir;
   return absolute_path(expansion.text);
+}
+
+std::optional<std::string> real_path(const store::Run& run, const std::string& path) {
+  if (run.output_dir.empty() || !path.starts_with(run.output_dir)) return path;
+  const std::string folder = real_path(run.output_dir);
+  const bool is_known = run.output_dir_sha256.empty() || run.output_dir_sha256 == sha256(folder);
+  return is_known ? std::optional(folder + path.substr(run.output_dir.size())) : std::nullopt;
 }
 
 std::unique_ptr<RunRecorder> begin_run(const std::string& store_path, const RunStart& start,
@@ -278,7 +299,7 @@ std::unique_ptr<RunRecorder> begin_run(const std::string& store_path, const RunS
   run.kind = start.kind;
   run.name = name_or_default(start, run.uid);
   run.experiment = start.experiment;
-  run.output_dir = start.output_dir;
+  set_folder(run, start.output_dir);
   run.identity = start.identity;
   run.created_ms = run.heartbeat_ms = attempt.started_ms;
 
@@ -308,15 +329,16 @@ std::unique_ptr<RunRecorder> resume_run(const std::string& store_path, const std
   std::optional<store::Run> run = find_run(store, run_id);
   if (!run) throw Error(ExitCode::kNotFound, fmt::format("no run {} to resume", run_id));
   if (run->status == store::RunStatus::kRunning) throw busy(store, *run, "the run");
-  if (!start.output_dir.empty()) run->output_dir = start.output_dir;
+  if (!start.output_dir.empty()) set_folder(*run, start.output_dir);
+  run->identity = start.identity;
   check_free(store, run->output_dir);
   ++run->attempts;
   attempt.from_step = from_step;
   put_attempt(store, *run, attempt, start, git);
   note_gap(store, *run, from_step, start);
   reopen_run(store, run->row, run->attempts, from_step);
-  set_place(store, run->row, run->output_dir, start.identity);
-  summarize_again(store, run->row);
+  set_place(store, *run);
+  note_damage(store, *run, from_step, summarize_again(store, run->row), start);
   transaction.commit();
   return std::make_unique<StoredRun>(std::move(store), std::move(*run), from_step, start);
 }
@@ -329,7 +351,7 @@ void require_free(const std::string& store_path, const std::string& output_dir) 
   filter.marked_running = true;
   filter.limit = 0;
   for (const store::Run& run : list_runs(store, filter)) {
-    if (run.status == store::RunStatus::kRunning && is_same_folder(run.output_dir, output_dir))
+    if (run.status == store::RunStatus::kRunning && is_same_folder(run, output_dir))
       throw busy(store, run, output_dir);
   }
 }
@@ -338,7 +360,7 @@ namespace {
 
 KnownRun known(const store::Run& run) {
   const bool gate_failed = run.exit_code == static_cast<int>(ExitCode::kGateFailed);
-  return {run.uid, run.name, run.output_dir,
+  return {run.uid, run.name, run.output_dir, real_path(run, run.output_dir),
           run.status == store::RunStatus::kFinished || gate_failed};
 }
 
@@ -364,8 +386,8 @@ std::optional<KnownRun> find_unfinished(const std::string& store_path, const std
   for (const store::Run& run : list_runs(store, filter)) {
     const KnownRun found = known(run);
     if (found.finished) continue;
-    if (is_same_folder(run.output_dir, output_dir)) return found;
-    if (!newest) newest = found;
+    if (is_same_folder(run, output_dir)) return found;
+    if (!newest || (!newest->folder && found.folder)) newest = found;
   }
   return only_there ? std::nullopt : newest;
 }

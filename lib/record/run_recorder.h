@@ -13,6 +13,10 @@
 #include "base/exit_code.h"
 #include "base/json.h"
 
+namespace llmops::store {
+struct Run;
+}
+
 namespace llmops::record {
 
 struct RunStart {
@@ -26,7 +30,7 @@ struct RunStart {
   std::map<std::string, std::string> digests;              // component -> sha256
   std::string identity;    // digest of all identity fields and components
   std::string output_dir;  // absolute, with references to the environment as written
-  Json hardware, versions;
+  Json versions;
   int system_metrics_seconds = 10;  // 0 = off
   // Told, from another thread, when the store begins to fail and when it works again; training goes
   // on meanwhile.
@@ -61,9 +65,12 @@ class RunRecorder {
   virtual void finish(ExitCode code, std::string_view reason) = 0;
 };
 
-// The folder that a stored output_dir names: references to the environment have the values of now.
-// One whose variable is not set stays as it is.
+// The folder that an output_dir names: references to the environment have the values of now. One
+// whose variable is not set stays as it is.
 std::string real_path(const std::string& output_dir);
+// A path of the run, which may begin with its output_dir as stored. Nothing when output_dir names
+// another folder here than the run wrote to: a variable has another value.
+std::optional<std::string> real_path(const store::Run& run, const std::string& path);
 
 // Starts a run in the store; store_path is the value of --store, empty when not given (see
 // store/locate.h). from_step is that of a checkpoint of a run that this store does not know. Throws
@@ -86,12 +93,14 @@ void require_free(const std::string& store_path, const std::string& output_dir);
 // A run that the store knows.
 struct KnownRun {
   std::string id, name, output_dir;
+  std::optional<std::string> folder;  // what output_dir names; nothing when not known here
   bool finished = false;  // did all that was asked, whether or not it came up to `expect`
 };
 std::optional<KnownRun> find_known(const std::string& store_path, const std::string& run_id);
 
 // For --resume auto: the newest run of this identity that has not finished (stopped, crashed,
-// failed, or still running), one with this output_dir before others, or only such a one.
+// failed, or still running), one with this output_dir before others, or only such a one; one whose
+// folder is known before the rest.
 std::optional<KnownRun> find_unfinished(const std::string& store_path, const std::string& identity,
                                         const std::string& output_dir = "",
                                         bool only_there = false);

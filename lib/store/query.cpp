@@ -16,7 +16,7 @@ namespace {
 constexpr std::string_view kSelectRun =
     "SELECT run.id, uid, kind, run.name, experiment.name, status, exit_code, reason, "
     "run.created_ms, ended_ms, heartbeat_ms, elapsed_ms, attempts, output_dir, identity, "
-    "recorded_step FROM run JOIN experiment ON experiment.id = experiment_id ";
+    "recorded_step, output_dir_sha256 FROM run JOIN experiment ON experiment.id = experiment_id ";
 
 // Known exactly where its processes can be seen; assumed elsewhere, of another host's or
 // container's, after five minutes without a sign of life.
@@ -49,6 +49,7 @@ Run run_of(Store& store, const Statement& row) {
   run.output_dir = row.text(13);
   run.identity = row.text(14);
   run.recorded_step = row.integer(15);
+  run.output_dir_sha256 = row.text(16);
   if (run.status != RunStatus::kRunning) return run;
   if (has_ended(store, run)) {
     run.status = RunStatus::kCrashed;
@@ -77,10 +78,6 @@ std::optional<std::string_view> order_column(std::string_view sort) {
   }
   return std::nullopt;
 }
-
-constexpr std::string_view kLastValue =
-    "(SELECT last FROM series JOIN key ON key.id = key_id "
-    "WHERE run_id = run.id AND n > 0 AND key.name = ?)";
 
 Json parse_stored(const std::string& text, const char* column) {
   return text.empty() ? Json() : parse_json(text, column);
@@ -116,6 +113,24 @@ constexpr std::string_view kSelectAttempt =
     "pid, start_ticks, user, working_directory, arguments, recipe_path, recipe_given, "
     "recipe_resolved, git_commit, git_branch, git_dirty, git_diff, hardware, versions, "
     "pid_namespace FROM attempt WHERE run_id = ? ";
+
+// By the last value of a metric, the newest first among equals; runs without one come last.
+void sort_by_last(Store& store, std::vector<Run>& runs, std::string_view metric, bool descending) {
+  struct Keyed {
+    std::optional<double> value;
+    Run run;
+  };
+  std::vector<Keyed> keyed;
+  const auto values = last_values(store, runs, std::string(metric));
+  for (std::size_t i = 0; i < runs.size(); ++i) keyed.push_back({values[i], std::move(runs[i])});
+  std::ranges::sort(keyed, [descending](const Keyed& a, const Keyed& b) {
+    const bool has_a = a.value && !std::isnan(*a.value), has_b = b.value && !std::isnan(*b.value);
+    if (has_a != has_b) return has_a;
+    if (!has_a || *a.value == *b.value) return a.run.row > b.run.row;
+    return (*a.value < *b.value) != descending;
+  });
+  for (std::size_t i = 0; i < runs.size(); ++i) runs[i] = std::move(keyed[i].run);
+}
 
 std::string sql(std::string_view head, std::string_view tail) {
   return std::string(head) += tail;
@@ -158,20 +173,22 @@ std::vector<Run> list_runs(Store& store, const RunFilter& filter) {
       throw usage_error("nothing to sort by: no run has a metric {}", printable(key))
           .hint("created, ended, duration, name, status, kind, experiment or a metric");
     }
-    values.emplace_back(key);
   }
-  text += fmt::format(" ORDER BY {} {} NULLS LAST, run.id DESC", column.value_or(kLastValue),
+  text += fmt::format(" ORDER BY {} {} NULLS LAST, run.id DESC", column.value_or("run.id"),
                       descending ? "DESC" : "ASC");
   Statement rows = store.database().prepare(text);
   rows.bind_all(values);
+  const auto most = static_cast<std::size_t>(filter.limit == 0 ? std::numeric_limits<int>::max()
+                                                               : filter.skip + filter.limit);
   std::vector<Run> runs;
-  std::int64_t skip = filter.skip;
-  while ((filter.limit == 0 || std::ssize(runs) < filter.limit) && rows.step()) {
+  while ((!column || runs.size() < most) && rows.step()) {
     Run run = run_of(store, rows);
-    if (filter.status && run.status != *filter.status) continue;
-    if (skip-- > 0) continue;
-    runs.push_back(std::move(run));
+    if (!filter.status || run.status == *filter.status) runs.push_back(std::move(run));
   }
+  if (!column) sort_by_last(store, runs, key, descending);
+  const auto skip = std::min(static_cast<std::size_t>(filter.skip), runs.size());
+  runs.resize(std::min(runs.size(), most));
+  runs.erase(runs.begin(), runs.begin() + static_cast<std::ptrdiff_t>(skip));
   return runs;
 }
 

@@ -69,10 +69,11 @@ void insert_run(Store& store, Run& run) {
   store.database()
       .prepare(
           "INSERT INTO run(uid, experiment_id, kind, name, status, created_ms, heartbeat_ms, "
-          "elapsed_ms, attempts, output_dir, identity) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+          "elapsed_ms, attempts, output_dir, output_dir_sha256, identity) "
+          "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
       .bind(run.uid, intern_experiment(store, run.experiment), run.kind, run.name,
             name_of(run.status), run.created_ms, run.heartbeat_ms, run.elapsed_ms, run.attempts,
-            run.output_dir, run.identity)
+            run.output_dir, run.output_dir_sha256, run.identity)
       .run();
   run.row = store.database().last_id();
 }
@@ -100,6 +101,10 @@ void insert_attempt(Store& store, std::int64_t run, const Attempt& a) {
 
 std::int64_t param_checksum(std::int64_t run, std::string_view key, std::string_view value) {
   return Checksum().add(run).add(key).add(value).value();
+}
+
+void clear_params(Store& store, std::int64_t run) {
+  store.database().prepare("DELETE FROM param WHERE run_id = ?").bind(run).run();
 }
 
 // The checksum is of what is stored: a later version may take other texts for credentials.
@@ -171,11 +176,10 @@ void set_recorded_step(Store& store, std::int64_t run, std::int64_t attempt, std
       .run();
 }
 
-void set_place(Store& store, std::int64_t run, std::string_view output_dir,
-               std::string_view identity) {
+void set_place(Store& store, const Run& run) {
   store.database()
-      .prepare("UPDATE run SET output_dir = ?, identity = ? WHERE id = ?")
-      .bind(output_dir, identity, run)
+      .prepare("UPDATE run SET output_dir = ?, output_dir_sha256 = ?, identity = ? WHERE id = ?")
+      .bind(run.output_dir, run.output_dir_sha256, run.identity, run.row)
       .run();
 }
 

@@ -28,7 +28,10 @@ RunStatus status_for(ExitCode code);
 // What was asked and what became of it.
 struct Run {
   std::int64_t row = 0;
-  std::string uid, kind, name, experiment, output_dir, identity;
+  std::string uid, kind, name, experiment, identity;
+  // Absolute, with references to the environment as written, and the digest of what it named when
+  // the run wrote there; both empty without a folder.
+  std::string output_dir, output_dir_sha256;
   RunStatus status = RunStatus::kRunning;
   std::optional<std::int64_t> exit_code;
   std::string reason;
@@ -73,6 +76,8 @@ struct Artifact {
 void insert_run(Store& store, Run& run);  // sets row; makes the experiment when it is new
 void insert_attempt(Store& store, std::int64_t run, const Attempt& attempt);
 std::int64_t param_checksum(std::int64_t run, std::string_view key, std::string_view value);
+// Before those of a new attempt, which may lack some.
+void clear_params(Store& store, std::int64_t run);
 void set_param(Store& store, std::int64_t run, std::string_view key, const Json& value);
 void set_tag(Store& store, std::int64_t run, std::string_view key, std::string_view value);
 void set_digest(Store& store, std::int64_t run, std::string_view component,
@@ -84,9 +89,8 @@ void put_artifact(Store& store, std::int64_t run, const Artifact& artifact);  //
 void reopen_run(Store& store, std::int64_t run, std::int64_t attempt, std::int64_t from_step);
 // All that the attempt logged up to the step is in the store, when it still is the newest.
 void set_recorded_step(Store& store, std::int64_t run, std::int64_t attempt, std::int64_t step);
-// Where the run writes and what it is from here on: both may change with a resume.
-void set_place(Store& store, std::int64_t run, std::string_view output_dir,
-               std::string_view identity);
+// Its output_dir and identity from here on: both may change with a resume.
+void set_place(Store& store, const Run& run);
 // The process of the newest attempt goes on from an earlier step, as the attempt of this number.
 void continue_as_attempt(Store& store, std::int64_t run, std::int64_t number,
                          std::int64_t from_step);

@@ -148,7 +148,13 @@ CREATE TABLE artifact(
 CREATE TABLE blob(sha256 TEXT PRIMARY KEY, bytes INTEGER NOT NULL, data BLOB);
 )sql";
 
-constexpr std::array kScripts{kVersion1};
+// A folder that was named by a variable of the environment can be told from the one that the same
+// text names under another value.
+constexpr const char* kVersion2 = R"sql(
+ALTER TABLE run ADD COLUMN output_dir_sha256 TEXT NOT NULL DEFAULT '';  -- of the expanded path
+)sql";
+
+constexpr std::array kScripts{kVersion1, kVersion2};
 
 // A consistent copy, also while others write.
 void back_up(Database& database, const std::string& path, std::int64_t version) {
@@ -177,7 +183,7 @@ SchemaState schema_state(Database& database, std::span<const char* const> script
   if (application != kApplicationId || version < 1) {
     Statement files = database.prepare("PRAGMA database_list");
     const std::string path = files.step() ? files.text(2) : "";
-    if (application != kFirstFormat) throw damaged("this database is no llmops store").at(path);
+    if (application != kFirstFormat) throw damaged("this database is not an llmops store").at(path);
     throw damaged("the store has the format of an early llmops, which is no longer read")
         .at(path)
         .hint("move it away, or choose another with --store");

@@ -106,8 +106,11 @@ Summary summarize(const std::vector<Point>& points) {
 
 Series series_of(Store& store, std::int64_t run, const Statement& row) {
   Series series = read_series(row);
+  if (summary_checksum(run, series) == row.integer(13)) return series;
+  series.summary = summarize(read_points(store, run, series.id));
+  // Not the summary alone: the points would be shown under another name, or of another run.
   if (summary_checksum(run, series) != row.integer(13)) {
-    series.summary = summarize(read_points(store, run, series.id));
+    throw damaged_row(store, run, "the name of metric " + series.name);
   }
   return series;
 }
@@ -181,13 +184,21 @@ std::int64_t chunk_before_last(Store& store, std::int64_t run, std::int64_t coun
   return row.bind(run, count).step() ? row.integer(0) : 0;
 }
 
-void summarize_again(Store& store, std::int64_t run) {
+std::vector<std::string> summarize_again(Store& store, std::int64_t run) {
   const auto limits = visible_steps(store, run);
   Statement update = store.database().prepare(kUpdateSummary);
+  std::vector<std::string> damaged;
   for (Series& series : list_series(store, run)) {
-    series.summary = summarize(visible_points(store, run, series.id, limits));
+    try {
+      series.summary = summarize(visible_points(store, run, series.id, limits));
+    } catch (const Error& error) {
+      if (error.code() != ExitCode::kDamaged) throw;
+      damaged.push_back(series.name);
+      continue;
+    }
     update_summary(update, run, series);
   }
+  return damaged;
 }
 
 void insert_series(Store& store, std::int64_t run, Series& series) {

@@ -64,7 +64,7 @@ ExitCode class_of(int result, int system_error) {
       error.hint("another process holds the store; try again");
       break;
     case ExitCode::kDamaged:
-      error.hint("the store is damaged or no store; restore a backup of it");
+      error.hint("the store is damaged or not a store; restore a backup of it");
       break;
     default:
       break;

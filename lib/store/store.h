@@ -13,7 +13,7 @@ inline constexpr const char* kDatabaseName = "store.db";
 class Store {
  public:
   // Creates what is missing (folder 0700, file 0600) and migrates an older file. Throws
-  // Error(kDamaged) for a file that is no store or of a newer llmops, kStorage for a place that
+  // Error(kDamaged) for a file that is not a store or of a newer llmops, kStorage for a place that
   // cannot be written.
   static Store open_to_write(const std::string& folder);
   // Throws what open_to_write() would, but creates nothing.

@@ -155,7 +155,8 @@ void Writer::work() {
     tried_ = number;
     failure_ = failure;
     if (!failure) flushed_ = number;
-    last = closing && (!failure || !may_work_later(*failure) || tick_ms() >= give_up_ms_);
+    const bool is_over = failure && !may_work_later(*failure) && !has_just_dropped_;
+    last = closing && (!failure || is_over || tick_ms() >= give_up_ms_);
     done_.notify_all();
   }
 }
@@ -181,6 +182,7 @@ void Writer::absorb() {
 }
 
 std::optional<Error> Writer::try_commit(bool durable) {
+  has_just_dropped_ = false;
   try {
     absorb();
     const bool idle = points_.empty() && jobs_.empty() && !durable;
@@ -213,6 +215,7 @@ void Writer::commit() {
       if (may_work_later(error)) throw;
       if (!dropped_) dropped_ = error;
       jobs_.erase(job);  // it would hold up everything else
+      has_just_dropped_ = true;
       throw;
     }
   }
@@ -223,7 +226,7 @@ void Writer::commit() {
   transaction.commit();
 }
 
-// What it merges is on the disk already, so its failure is none of the commit.
+// The log is already durable, so a failed merge does not fail the commit.
 void Writer::merge(std::uint64_t beyond_bytes, int wait_ms) {
   try {
     store_.merge_log_beyond(beyond_bytes, wait_ms);

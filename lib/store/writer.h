@@ -94,7 +94,8 @@ class Writer {
   PointWriter points_;
   std::vector<Entry> taken_;
   std::vector<Job> jobs_;
-  std::optional<Error> dropped_;  // of the first row that can never be written
+  std::optional<Error> dropped_;   // of the first row that can never be written
+  bool has_just_dropped_ = false;  // in the last try: the next one can succeed
   std::int64_t last_beat_ms_ = 0;
   bool is_failing_ = false, is_merge_failing_ = false;
   std::thread thread_;

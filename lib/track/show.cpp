@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "base/time.h"
+#include "record/run_recorder.h"
 #include "store/blob.h"
 #include "store/query.h"
 #include "track/list.h"
@@ -96,14 +97,17 @@ std::string metrics_text(const std::vector<store::Series>& all, bool system, boo
 }
 
 // Inputs, and the outputs that exist; those that were pruned are only counted.
-std::string artifacts_text(const std::vector<store::Artifact>& artifacts, bool color) {
+std::string artifacts_text(const store::Run& run, const std::vector<store::Artifact>& artifacts,
+                           bool color) {
   Table table;
   for (const char* title : {"kind", "role"}) table.column(title);
   table.column("size", Table::Align::kRight);
   table.column("path");
   std::size_t removed = 0, listed = 0;
   for (const store::Artifact& a : artifacts) {
-    const bool exists = path_exists(a.path);
+    // One whose folder is not known here counts as existing.
+    const auto path = record::real_path(run, a.path);
+    const bool exists = !path || path_exists(*path);
     if (!exists && a.role == "output") {
       ++removed;
       continue;
@@ -214,7 +218,7 @@ std::string show_text(Store& store, const store::Run& run, bool color) {
 
   const auto all_series = list_series(store, run.row);
   text += metrics_text(all_series, false, color);
-  text += artifacts_text(list_artifacts(store, run.row), color);
+  text += artifacts_text(run, list_artifacts(store, run.row), color);
   text += events_text(list_events(store, run.row), color);
   text += attempts_text(list_attempts(store, run.row), color);
 

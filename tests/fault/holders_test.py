@@ -200,9 +200,9 @@ class StoreTest(program.ProgramTest):
         with contextlib.closing(sqlite3.connect(self.folder / "store.db")) as other:
             other.execute("CREATE TABLE t(x)")
         self.check(self.train("--store", ".", "--output-dir", "out2"), 10, "store.db: ",
-                   "no llmops store")
+                   "not an llmops store")
         self.check(self.run_program("track", "ls", "--store", "."), 10, "store.db: ",
-                   "no llmops store")
+                   "not an llmops store")
 
     def test_no_record_needs_no_store(self):
         self.database.write_bytes(b"not a database")

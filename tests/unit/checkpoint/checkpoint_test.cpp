@@ -142,6 +142,14 @@ TEST_CASE("pruning keeps the newest and those it is told to keep") {
   prune(directory.file("missing"), 1, {});
 }
 
+TEST_CASE("checkpoints beyond the newest do not count, as the run went back before them") {
+  TemporaryDirectory directory;
+  const std::string out = directory.path();
+  for (const std::int64_t step : {10, 20, 30, 21}) save(out, step);
+  prune(out, 2, {});
+  CHECK(steps(out) == std::vector<std::int64_t>{20, 30, 21});
+}
+
 TEST_CASE("nothing is pruned when the newest checkpoint is not whole") {
   TemporaryDirectory directory;
   const std::string out = directory.path();

@@ -27,7 +27,6 @@ RunStart describe(const TemporaryDirectory& folder) {
   start.digests = {{"data", std::string(64, 'a')}};
   start.identity = std::string(64, 'b');
   start.output_dir = folder.file("out");
-  start.hardware.set("device", "cpu");
   start.versions.set("llmops", "0.1.0");
   start.system_metrics_seconds = 0;
   return start;
@@ -75,7 +74,6 @@ TEST_CASE("a run records what it was asked, where it ran and how it ended") {
   REQUIRE(attempt);
   CHECK(get_blob(store, attempt->recipe_given) == "version: 1\n");
   CHECK(attempt->arguments.dump() == R"(["llmops","train","a.yaml"])");
-  CHECK(attempt->hardware.at("device").as_string() == "cpu");
   CHECK(attempt->hardware.at("cores").as_int() >= 1);
   CHECK(attempt->versions.at("llmops").as_string() == "0.1.0");
   CHECK(attempt->exit_code == 143);
@@ -100,6 +98,58 @@ TEST_CASE("an output folder belongs to one live run, and the second is told whos
   begin_run(folder.path(), other)->finish(ExitCode::kOk, "");
   first->finish(ExitCode::kOk, "");
   begin_run(folder.path(), describe(folder))->finish(ExitCode::kOk, "");
+}
+
+TEST_CASE("an output folder that a variable names is another one when its value differs") {
+  const TemporaryDirectory folder;
+  ::setenv("LLMOPS_TEST_WORD", "one", 1);
+  RunStart start = describe(folder);
+  start.output_dir = folder.file("out-${env:LLMOPS_TEST_WORD}");
+  const auto first = begin_run(folder.path(), start);
+  ::setenv("LLMOPS_TEST_WORD", "two", 1);
+  const auto second = begin_run(folder.path(), start);
+  for (const auto& run : {first.get(), second.get()}) run->finish(ExitCode::kTerminated, "");
+
+  const auto found = find_unfinished(folder.path(), start.identity, folder.file("out-two"));
+  REQUIRE(found);
+  CHECK(found->id == second->id());
+  CHECK(found->folder == folder.file("out-two"));
+  CHECK_FALSE(find_known(folder.path(), first->id())->folder.has_value());
+  store::Store store = open(folder);
+  const auto run = find_run(store, first->id());
+  CHECK_FALSE(real_path(*run, start.output_dir + "/checkpoint-1").has_value());
+  CHECK(real_path(*run, "/elsewhere") == "/elsewhere");
+  ::setenv("LLMOPS_TEST_WORD", "one", 1);
+  CHECK(real_path(*run, start.output_dir + "/checkpoint-1") == folder.file("out-one/checkpoint-1"));
+}
+
+TEST_CASE("values that are damaged keep no run from going on") {
+  const TemporaryDirectory folder;
+  RunStart start = describe(folder);
+  std::string id;
+  {
+    const auto run = begin_run(folder.path(), start);
+    id = run->id();
+    for (std::int64_t step = 1; step <= 8; ++step) {
+      run->log("loss", step, double(step));
+      run->log("other", step, double(step));
+    }
+    run->finish(ExitCode::kTerminated, "");
+  }
+  {
+    store::Store store = store::Store::open_to_write(folder.path());
+    store.database().execute(
+        "UPDATE chunk SET checksum = checksum + 1 WHERE series_id = (SELECT series.id FROM series "
+        "JOIN key ON key.id = key_id WHERE name = 'loss')");
+  }
+  std::vector<std::string> warnings;
+  start.warn = [&warnings](std::string_view text) { warnings.emplace_back(text); };
+  resume_run(folder.path(), id, 4, start)->finish(ExitCode::kOk, "");
+  CHECK(warnings.back() == "warning: recorded values are damaged: loss");
+  store::Store store = open(folder);
+  const auto run = find_run(store, id);
+  CHECK(find_series(store, run->row, "other")->summary.n == 4);
+  CHECK(list_events(store, run->row).back().code == "damaged_values");
 }
 
 TEST_CASE("the output folder is kept as written, and found by what it names") {
@@ -175,6 +225,8 @@ TEST_CASE("an unfinished run is found by identity and resumed as its next attemp
   CHECK(series->summary.max == 80);
   CHECK(read_points(store, run->row, series->id)[4].value == 50);
   CHECK(list_samples(store, run->row).empty());
+  using Params = std::vector<std::pair<std::string, Json>>;
+  CHECK(list_params(store, run->row) == Params{{"seed", 42}, {"train.max_steps", 8}});
   CHECK(list_attempts(store, run->row).front().exit_code == 5);
   CHECK_FALSE(find_unfinished(folder.path(), start.identity).has_value());
   CHECK(find_known(folder.path(), id)->finished);
@@ -229,7 +281,6 @@ TEST_CASE("a credential does not enter the store, wherever it comes from, and is
   start.recipe_given += "# " + secret + "\n" + std::string(20000, '#') + "\n";
   start.recipe_resolved += "# " + secret + "\n";
   start.params.emplace_back("logging.tags", Json::array().push(secret));
-  start.hardware.set("device", secret);
   std::vector<std::string> warnings;
   start.warn = [&warnings](std::string_view text) { warnings.emplace_back(text); };
   {

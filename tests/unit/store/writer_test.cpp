@@ -236,6 +236,17 @@ TEST_CASE("rows are written in the transaction of the points, and a bad one hold
   CHECK(f.summary("loss").n == 1);
 }
 
+TEST_CASE("a bad row at the very end takes nothing along") {
+  Fixture f;
+  Writer writer = f.writer();
+  writer.log("loss", 1, 1);
+  writer.post([](Store&) { throw failed("a bug"); });
+  writer.post([&](Store& store) { set_tag(store, f.run.row, "owner", "me"); });
+  CHECK(error_text([&] { writer.close(); }) == "storage: an entry could not be written: a bug");
+  CHECK(list_tags(f.store, f.run.row).size() == 1);
+  CHECK(f.summary("loss").n == 1);
+}
+
 TEST_CASE("a resumed run hides the points beyond the step it started from") {
   Fixture f;
   {
