@@ -104,7 +104,8 @@ void find_keys(std::string_view text, Spans& spans) {
   for (const KeyShape& shape : kKeyShapes) {
     for (std::size_t at = text.find(shape.prefix); at != std::string_view::npos;
          at = text.find(shape.prefix, at + 1)) {
-      if (!is_word_start(text, at)) continue;
+      const bool is_joined = at > 0 && (text[at - 1] == '-' || text[at - 1] == '_');
+      if (!is_joined && !is_word_start(text, at)) continue;
       const std::size_t begin = at + shape.prefix.size();
       const std::size_t end = end_of(text, begin, shape.belongs);
       const std::string_view key = text.substr(begin, end - begin);
@@ -211,9 +212,9 @@ struct NameShape {
   std::size_t length;
 };
 constexpr NameShape kNameShapes[] = {
-    {"password", 6},   {"passwd", 6},      {"passphrase", 6},  {"secret", 8},
-    {"api_key", 8},    {"apikey", 8},      {"api-key", 8},     {"access_key", 16},
-    {"secret_key", 8}, {"private_key", 8}, {"account_key", 8}, {"token", 20},
+    {"password", 6},    {"passwd", 6},  {"passphrase", 6},  {"secret", 8},     {"api_key", 8},
+    {"apikey", 8},      {"api-key", 8}, {"access_key", 16}, {"secret_key", 8}, {"private_key", 8},
+    {"account_key", 8}, {"token", 20},  {"_pass", 6},
 };
 
 // The name that ends before `at`, without its quote; nullptr for all others.

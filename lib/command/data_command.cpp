@@ -137,6 +137,12 @@ ExitCode synth(const SynthOptions& options, const Invocation& invocation) {
       options.format == "jsonl" || (options.format == "auto" && options.output.ends_with(".jsonl"));
   std::unique_ptr<FileWriter> file;
   if (!options.output.empty()) {
+    const std::string name = base_name(options.output);
+    if (options.format == "auto" && !json && name.find('.') != std::string::npos &&
+        !name.ends_with(".txt")) {
+      throw usage_error("-o {}: the name does not end in .txt or .jsonl", printable(options.output))
+          .hint("say --format txt or jsonl");
+    }
     if (path_exists(options.output)) {
       throw usage_error("{} exists", printable(options.output)).hint("name another file");
     }

@@ -146,7 +146,7 @@ Action define(CLI::App& app, const Invocation& invocation) {
       {"list", "Recipes that this program carries", define_list},
       {"show", "A recipe with every default and the place of each value", define_show},
       {"copy", "Write a carried recipe to a file", define_copy},
-      {"validate", "Say all that is wrong with a recipe", define_validate},
+      {"validate", "Report every error in a recipe", define_validate},
       {"schema", "The JSON schema of recipes, or their reference", define_schema},
   };
   return define_verbs(app, invocation, kVerbs);

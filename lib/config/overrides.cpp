@@ -17,7 +17,7 @@ constexpr std::size_t kMaxParts = 16;
 constexpr std::string_view kNullWords[] = {"null", "~", "Null", "NULL"};
 
 // The bracket or quote of a value that has no other end, as a message; else empty. yaml-cpp would
-// call such a value a key that is no text.
+// call such a value a key that is not text.
 std::string unclosed(std::string_view text, std::size_t first_column) {
   std::vector<std::size_t> open;
   const auto say = [&](std::size_t at, std::string_view what) {

@@ -28,7 +28,7 @@ class Problems {
 
   void add(const Place& place, std::string_view key, std::string_view message,
            std::string_view hint = "");
-  // Those of a value that stands at `place` under `key`, its first character at column `first`.
+  // Those of a value at `place` under `key`, its first character at column `first`.
   void add_within(const Place& place, std::string_view key, std::size_t first,
                   const Problems& of_value);
   bool empty() const { return count_ == 0; }

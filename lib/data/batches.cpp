@@ -41,7 +41,7 @@ bool any_segmented(const std::vector<RowSet>& sets) {
   return std::any_of(sets.begin(), sets.end(), [](const RowSet& s) { return s.rows->segmented(); });
 }
 
-// The rows of several sets behind each other, and how a batch is made of them.
+// The rows of several sets one after the other, and how a batch is made of them.
 class SetBatches : public BatchSource {
  public:
   SetBatches(std::vector<RowSet> sets, std::int64_t length)

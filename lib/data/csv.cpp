@@ -90,6 +90,9 @@ void read_csv(InputFile& file, const std::string& path, char separator, const st
         .at(path, csv.line())
         .hint("set the source's `field`");
   }
+  if (std::find(found + 1, header.end(), field) != header.end()) {
+    throw usage_error("two columns are named \"{}\"", printable(field)).at(path, csv.line());
+  }
   const auto column = static_cast<std::size_t>(found - header.begin());
   while (csv.next(row)) {
     if (row.size() != header.size()) {

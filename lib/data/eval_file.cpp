@@ -40,7 +40,7 @@ std::unique_ptr<Dataset> open_eval_file(const recipe::Source& source,
   part.tokens = memory->view();
   part.starts = memory->starts();
   const auto documents = static_cast<std::int64_t>(part.starts.size());
-  part.count = {source.path, documents, memory->bytes(), part.tokens.size, 0, 0};
+  part.count = {corpus.name, documents, memory->bytes(), part.tokens.size, 0, 0};
   RowSettings settings;
   // A model may take rows far longer than this text, with an opening token before each document.
   settings.length =

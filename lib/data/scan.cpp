@@ -60,7 +60,7 @@ std::string memo_path(const Corpus& corpus, const std::string& cache_dir) {
 }
 
 // Waits until any change of the files from now on gives them other stamps. False when that does not
-// come about: the clock of their file system is ahead of ours.
+// happen: the clock of their file system is ahead of ours.
 bool wait_for_final_stamps(const Corpus& corpus) {
   constexpr double kMostSeconds = 3;
   const double begin = monotonic_seconds();

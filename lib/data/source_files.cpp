@@ -46,7 +46,11 @@ std::optional<Format> format_by_name(std::string_view path) {
 }
 
 void list_folder(const std::string& folder, int depth, std::vector<std::string>& paths) {
-  if (depth > kMaxDepth) throw usage_error("folders nested deeper than {}", kMaxDepth).at(folder);
+  if (depth > kMaxDepth) {
+    throw usage_error("folders nested deeper than {}", kMaxDepth)
+        .at(folder)
+        .hint("a link may lead back to a folder above it; name the folders below instead");
+  }
   for (const std::string& name : list_directory(folder)) {
     if (name.starts_with('.')) continue;
     const std::string path = join_path(folder, name);
@@ -87,6 +91,10 @@ std::vector<SourceFile> find_files(const recipe::Source& source, std::string_vie
   } else if (path_exists(source.path)) {
     paths.push_back(source.path);
   } else {
+    if (source.path.find("**") != std::string::npos) {
+      throw usage_error("{}: ** is not a pattern: {}", path_key, source.path)
+          .hint("name the folder: all that is below it is read");
+    }
     paths = match(source.path);
     if (paths.empty()) throw usage_error("{}: no such file: {}", path_key, source.path);
   }

@@ -133,7 +133,7 @@ class TorchEngine final : public engine::Engine {
   void use_threads(int threads) {
     const int count = threads > 0 ? threads : available_cores();
     // OpenMP ends the process when it cannot start a thread. Libraries make teams of other sizes,
-    // and a thread that has ended counts for a moment beside the one in its place.
+    // and a thread that has ended counts for a moment together with its successor.
     if (count > team_) require_threads(2 * count + kOtherThreads);
     team_ = count;
     omp_set_num_threads(count);

@@ -30,6 +30,17 @@ Error unsupported(std::string_view what) {
       .hint("llmops reads char, byte and GPT-2's byte-level BPE tokenizers");
 }
 
+// Whether a TemplateProcessing leaves one text as it is: transformers writes such a one for a
+// tokenizer without special tokens.
+bool adds_nothing(const Json& post) {
+  const Json* single = post.find("single");
+  const Json* special = post.find("special_tokens");
+  if (!single || !single->is_array() || single->as_array().size() != 1) return false;
+  if (!special || !special->is_object() || !special->as_object().empty()) return false;
+  const Json& piece = single->as_array().front();
+  return piece.is_object() && piece.find("Sequence") != nullptr;
+}
+
 std::string type_of(const Json* part) {
   if (part == nullptr || part->is_null()) return "none";
   const Json* type = part->find("type");
@@ -247,7 +258,9 @@ std::unique_ptr<Tokenizer> read_bpe(const Json& json) {
   const std::string decoder = type_of(json.find("decoder"));
   if (decoder != "ByteLevel") throw unsupported("decoder " + decoder);
   const std::string post = type_of(json.find("post_processor"));
-  if (post != "none" && post != "ByteLevel") throw unsupported("post_processor " + post);
+  if (post != "none" && post != "ByteLevel" && !adds_nothing(json.at("post_processor"))) {
+    throw unsupported("post_processor " + post);
+  }
 
   TokenTable table = read_names(json).table(token_bytes);
   require_every_byte(table);

@@ -125,7 +125,7 @@ void WeightFiles::match(const arch::TransformerConfig& config) {
       } else if (is_computed_buffer(info.name, config)) {
         file.found.push_back(std::nullopt);
       } else {
-        throw damaged("tensor {} is no part of the model that config.json describes",
+        throw damaged("tensor {} is not part of the model that config.json describes",
                       printable(info.name))
             .at(path)
             .hint("check its layers, biases and model_type");

@@ -53,9 +53,8 @@ class Weights {
   // From files that were matched with this configuration. Throws Error(kDamaged) for a value that
   // is not finite, and what `check` throws.
   void load(const weights::WeightFiles& files, const weights::WeightFiles::Check& check = {});
-  void load(const std::string& folder);     // a Hugging Face folder
-  void load_file(const std::string& path);  // one safetensors file
-  void refresh_compute();                   // after any change of the masters
+  void load(const std::string& folder);  // a Hugging Face folder
+  void refresh_compute();                // after any change of the masters
 
  private:
   arch::TransformerConfig config_;
@@ -63,6 +62,10 @@ class Weights {
   Tensor flat_, compute_;
   ModelTensors tensors_;
 };
+
+// Fills a flat float buffer on any device; see Weights::load.
+void load_flat(const weights::WeightFiles& files, const arch::ParameterLayout& layout, Tensor& flat,
+               const weights::WeightFiles::Check& check = {});
 
 // The tensors of a Hugging Face model.safetensors for a flat float buffer on any device, in
 // Hugging Face's names and layout. `flat` must live until the sources are used up.

@@ -117,20 +117,21 @@ void gather(const HfTensor& tensor, const arch::Parameter& parameter, const floa
 
 }  // namespace
 
-void Weights::load(const WeightFiles& files, const WeightFiles::Check& check) {
-  Tensor host = flat_.is_cpu() ? flat_ : at::zeros({layout_.size}, at::kFloat);
-  Loader loader(layout_, host.data_ptr<float>());
+void load_flat(const WeightFiles& files, const arch::ParameterLayout& layout, Tensor& flat,
+               const WeightFiles::Check& check) {
+  Tensor host = flat.is_cpu() ? flat : at::zeros({layout.size}, at::kFloat);
+  Loader loader(layout, host.data_ptr<float>());
   files.read([&loader](const WeightFiles::Block& block) { loader.take(block); }, check);
-  if (!flat_.is_cpu()) flat_.copy_(host);
+  if (!flat.is_cpu()) flat.copy_(host);
+}
+
+void Weights::load(const WeightFiles& files, const WeightFiles::Check& check) {
+  load_flat(files, layout_, flat_, check);
   refresh_compute();
 }
 
 void Weights::load(const std::string& folder) {
   load(WeightFiles::open_folder(folder, config_));
-}
-
-void Weights::load_file(const std::string& path) {
-  load(WeightFiles::open_file(path, config_));
 }
 
 std::vector<weights::TensorSource> hf_sources(const arch::TransformerConfig& config,

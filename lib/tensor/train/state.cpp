@@ -80,9 +80,9 @@ checkpoint::TrainState load_checkpoint(const std::string& folder, Weights& weigh
   weights.load(folder);
   read_optimizer(join_path(folder, kOptimizerFile), weights.layout(), step);
   if (step.average().defined()) {
-    Weights average(weights.config(), at::kCPU, false);
-    average.load_file(join_path(folder, kAverageFile));
-    step.average().copy_(average.flat());
+    const std::string path = join_path(folder, kAverageFile);
+    load_flat(weights::WeightFiles::open_file(path, weights.config()), weights.layout(),
+              step.average());
   }
   return state;
 }

@@ -92,6 +92,16 @@ std::vector<Case> wrong_parts() {
   };
 }
 
+// What transformers 5.23 writes over our own files.
+constexpr std::string_view kTemplate =
+    R"({"type":"TemplateProcessing","single":[{"Sequence":{"id":"A","type_id":0}}],)"
+    R"("pair":[{"Sequence":{"id":"A","type_id":0}},{"Sequence":{"id":"B","type_id":1}}],)"
+    R"("special_tokens":{}})";
+
+TEST_CASE("a template that adds nothing is read") {
+  CHECK(refusal(bpe("post_processor", parse_json(kTemplate, "p"))) == "");
+}
+
 std::vector<Case> wrong_vocabularies() {
   constexpr std::int64_t kHuge = std::int64_t{1} << 60;
   return {

@@ -137,7 +137,7 @@ TEST_CASE("a shard that is missing or an index that is too large is refused") {
 
 TEST_CASE("a tensor that the configuration does not know is refused") {
   const std::string hint =
-      " is no part of the model that config.json describes; check its layers, biases and "
+      " is not part of the model that config.json describes; check its layers, biases and "
       "model_type";
   TransformerConfig fewer = small_llama();
   fewer.layers = 1;
