@@ -31,9 +31,10 @@ Index steps_of_a_turn() {
   static const Index steps = __builtin_cpu_is("intel") ? 64 : 16;
   return steps;
 }
-// An operand up to this size is in L2 after its first use: copying it would not pay, unless its
-// rows fall into one set of the L1 cache.
-constexpr Index kInPlaceBytes = Index{1} << 20, kCacheSetBytes = 4096;
+// A block of an operand up to this size stays in L2 and L3 after its first use: copying it would
+// not pay, unless its rows fall into one set of the L1 cache. Of rows of a that are contiguous, a
+// panel reads so few that they need no bound.
+constexpr Index kInPlaceBytes = Index{2} << 20, kCacheSetBytes = 4096;
 
 template <class Step>
 bool in_place(const cpu::Act& operand, Index rows, Index row_size) {
@@ -42,12 +43,12 @@ bool in_place(const cpu::Act& operand, Index rows, Index row_size) {
 }
 template <class Step>
 bool a_in_place(const GemmCall& call) {
-  return call.a_k == 1 ? in_place<Step>(call.a, call.m, call.k)
-                       : in_place<Step>(call.a, call.k, call.m);
+  return call.a_k == 1 ? in_place<Step>(call.a, 1, call.k) : in_place<Step>(call.a, call.k, call.m);
 }
 template <class Step>
 bool b_in_place(const GemmCall& call) {
-  return call.b_column == 1 && call.n % kLanes == 0 && in_place<Step>(call.b, call.k, call.n);
+  return call.b_column == 1 && call.n % kLanes == 0 &&
+         in_place<Step>(call.b, min(call.k, kMostSteps), call.n);
 }
 
 // One block: all rows, columns [column, column + columns), steps [step, step + steps) of k.
