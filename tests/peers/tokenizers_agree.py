@@ -103,6 +103,9 @@ def main():
         text = stories + "".join(random_string(rng) for _ in range(1000))
         with open(os.path.join(folder, "eval.txt"), "w", encoding="utf-8", newline="") as file:
             file.write(text)
+        # A char tokenizer knows the characters of the training text alone.
+        with open(os.path.join(folder, "train.txt"), "a", encoding="utf-8", newline="") as file:
+            file.write("".join(sorted(set(text))))
         for kind in ["char", "byte", "bpe"]:
             check(llmops, folder, kind, text)
 
