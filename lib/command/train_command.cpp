@@ -111,7 +111,13 @@ LastValues recorded_values(const TrainOptions& options, const std::string& folde
   store::Store store = store::Store::open_to_read(folder);
   const auto run = store::find_run(store, *point.run_id);
   if (!run) return values;
-  for (const store::Series& series : store::list_series(store, run->row)) {
+  std::vector<store::Series> recorded;
+  try {
+    recorded = store::list_series(store, run->row);
+  } catch (const Error& error) {
+    if (error.code() != ExitCode::kDamaged) throw;  // damage is reported when the run goes on
+  }
+  for (const store::Series& series : recorded) {
     const store::Summary& s = series.summary;
     if (s.n > 0 && s.last_step <= point.step) values[series.name] = {s.last_step, s.last};
   }

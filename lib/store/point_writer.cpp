@@ -9,7 +9,7 @@ constexpr std::int64_t kChunkPoints = 4096;
 
 PointWriter::PointWriter(Store& store, std::int64_t run, std::int64_t attempt)
     : run_(run), attempt_(attempt) {
-  for (Series& series : list_series(store, run)) {
+  for (Series& series : list_series_unchecked(store, run)) {
     names_.push_back(series.name);
     entries_.push_back({std::move(series), true, {}});
   }
@@ -60,7 +60,8 @@ void PointWriter::write(Store& store) {
   visible_.clear();
   if (rewinds_.empty()) return;
   summarize_again(store, run_);
-  for (const Series& series : list_series(store, run_)) visible_[series.name] = series.summary;
+  for (const Series& series : list_series_unchecked(store, run_))
+    visible_[series.name] = series.summary;
 }
 
 // Cannot fail: what is committed must not be written a second time.

@@ -133,6 +133,14 @@ std::int64_t intern_key(Store& store, std::string_view name) {
   return store.database().last_id();
 }
 
+std::vector<Series> list_series_unchecked(Store& store, std::int64_t run) {
+  std::vector<Series> all;
+  Statement rows = store.database().prepare(std::string(kSelectSeries) + " ORDER BY key.name");
+  rows.bind(run);
+  while (rows.step()) all.push_back(read_series(rows));
+  return all;
+}
+
 std::vector<Series> list_series(Store& store, std::int64_t run) {
   std::vector<Series> all;
   Statement rows = store.database().prepare(std::string(kSelectSeries) + " ORDER BY key.name");
@@ -188,8 +196,9 @@ std::vector<std::string> summarize_again(Store& store, std::int64_t run) {
   const auto limits = visible_steps(store, run);
   Statement update = store.database().prepare(kUpdateSummary);
   std::vector<std::string> damaged;
-  for (Series& series : list_series(store, run)) {
+  for (Series& series : list_series_unchecked(store, run)) {
     try {
+      find_series(store, run, series.name);  // throws for a name that is damaged
       series.summary = summarize(visible_points(store, run, series.id, limits));
     } catch (const Error& error) {
       if (error.code() != ExitCode::kDamaged) throw;

@@ -58,6 +58,9 @@ std::vector<NamedPoint> read_new_points(Store& store, std::int64_t run, std::int
 // The chunk after which the last `count` chunks of a run come.
 std::int64_t chunk_before_last(Store& store, std::int64_t run, std::int64_t count);
 
+// The same as they are stored, for who goes on writing: damage must not keep a run from that.
+std::vector<Series> list_series_unchecked(Store& store, std::int64_t run);
+
 // Makes the summaries of a run again from the points that show. Within a transaction. Returns the
 // names of the series whose points are damaged; their summaries stay as they are.
 std::vector<std::string> summarize_again(Store& store, std::int64_t run);

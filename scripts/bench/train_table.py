@@ -50,7 +50,7 @@ Written by `scripts/bench/train_table.py`, which runs each row's script; peers r
 script, turn by turn with ours, and a ratio is the median of the rounds with its 95 % interval. More
 than 1x is faster than the peer. "met" compares with the two columns before it. MKL takes a slow path
 on processors that are not Intel's: there the PyTorch peers run with MKL made to take the other, and
-where a row without that note stands beside, as they come. "Without AMX" holds both sides to
+and where there is a row without that note, also as they come. "Without AMX" holds both sides to
 AVX512-BF16.
 
 | what | processor | at least | aim | measured | met | beside it |

@@ -133,11 +133,13 @@ TEST_CASE("values that are damaged keep no run from going on") {
     for (std::int64_t step = 1; step <= 8; ++step) {
       run->log("loss", step, double(step));
       run->log("other", step, double(step));
+      run->log("third", step, double(step));
     }
     run->finish(ExitCode::kTerminated, "");
   }
   {
     store::Store store = store::Store::open_to_write(folder.path());
+    store.database().execute("UPDATE key SET name = 'othfr' WHERE name = 'third'");
     store.database().execute(
         "UPDATE chunk SET checksum = checksum + 1 WHERE series_id = (SELECT series.id FROM series "
         "JOIN key ON key.id = key_id WHERE name = 'loss')");
@@ -145,7 +147,7 @@ TEST_CASE("values that are damaged keep no run from going on") {
   std::vector<std::string> warnings;
   start.warn = [&warnings](std::string_view text) { warnings.emplace_back(text); };
   resume_run(folder.path(), id, 4, start)->finish(ExitCode::kOk, "");
-  CHECK(warnings.back() == "warning: recorded values are damaged: loss");
+  CHECK(warnings.back() == "warning: recorded values are damaged: loss, othfr");
   store::Store store = open(folder);
   const auto run = find_run(store, id);
   CHECK(find_series(store, run->row, "other")->summary.n == 4);

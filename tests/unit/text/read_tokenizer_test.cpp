@@ -92,7 +92,7 @@ std::vector<Case> wrong_parts() {
   };
 }
 
-// What transformers 5.23 writes over our own files.
+// As transformers 5.23 saves the tokenizer.json that we wrote.
 constexpr std::string_view kTemplate =
     R"({"type":"TemplateProcessing","single":[{"Sequence":{"id":"A","type_id":0}}],)"
     R"("pair":[{"Sequence":{"id":"A","type_id":0}},{"Sequence":{"id":"B","type_id":1}}],)"
