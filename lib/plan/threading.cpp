@@ -11,19 +11,18 @@ constexpr std::int64_t kBf16Parameters = 10'000'000;
 // of the gradients are small.
 constexpr std::int64_t kRowsParameters = 8'000'000;
 
-constexpr std::int64_t kSmallVocab = 1024;
-constexpr std::int64_t kChunkShare = 10;  // of all logits
-constexpr std::int64_t kMinChunkRows = 256, kMaxChunkRows = 448;
+std::int64_t divide_up(std::int64_t a, std::int64_t b) {
+  return (a + b - 1) / b;
+}
+
+constexpr std::int64_t kChunkLogits = 26'000'000;  // 512 rows of GPT-2's
+constexpr std::int64_t kMinChunkRows = 256;
 
 // Every chunk of logits reads the head's weights twice and adds to its gradient, 460 MB for
 // GPT-2: the fewer the better, while the logits stay small beside those of all rows.
 std::int64_t loss_chunk_rows(std::int64_t rows, std::int64_t vocab_size) {
-  if (vocab_size < kSmallVocab) return rows;
-  return std::min(rows, std::clamp(rows / kChunkShare, kMinChunkRows, kMaxChunkRows));
-}
-
-std::int64_t divide_up(std::int64_t a, std::int64_t b) {
-  return (a + b - 1) / b;
+  const std::int64_t most = std::max(kChunkLogits / vocab_size, kMinChunkRows);
+  return divide_up(rows, divide_up(rows, most));
 }
 
 }  // namespace

@@ -43,6 +43,11 @@ bool in_place(const cpu::Act& operand, Index rows, Index row_size) {
 }
 template <class Step>
 bool a_in_place(const GemmCall& call) {
+  // Rows of pairs lie in memory as the tiles read them, but for the last of an odd number.
+  if (Step::kElements == 2) {
+    return call.a_k == 1 && call.k % 2 == 0 && call.a_row % 2 == 0 &&
+           call.a_row * 2 % kCacheSetBytes != 0;
+  }
   return call.a_k == 1 ? in_place<Step>(call.a, 1, call.k) : in_place<Step>(call.a, call.k, call.m);
 }
 template <class Step>
@@ -210,14 +215,12 @@ Panels<typename Step::Unit> panels_of(const Block<Step>& block, const Part& part
   using Unit = typename Step::Unit;
   const GemmCall& call = block.call;
   Panels<Unit> panels(part.rows, call.a_k != 1);
-  if constexpr (Step::kElements == 1) {
-    if (a_in_place<Step>(call)) {
-      panels.data =
-          static_cast<const float*>(call.a.data) + part.row * call.a_row + block.k * call.a_k;
-      panels.stride = panels.by_step ? call.a_k : call.a_row;
-      panels.row_distance = call.a_row;
-      return panels;
-    }
+  if (a_in_place<Step>(call)) {
+    const Index row = call.a_row / Step::kElements;
+    panels.data = reinterpret_cast<const Unit*>(address(call.a, part.row * call.a_row + block.k * call.a_k));
+    panels.stride = panels.by_step ? call.a_k : row;
+    panels.row_distance = panels.by_step ? 1 : row;
+    return panels;
   }
   panels.panel_distance = panels.copied_panel(block.steps);
   panels.stride = panels.by_step ? kStepStride : kRowStride;

@@ -139,6 +139,7 @@ inline void pack_strip_columns(const BFloat16* from, Index stride, Index size, I
         min(kLanes, columns - c), ceil_div(size, 2),
         [&](Index r, Index i, Index n) {
           const BFloat16* row = base + r * stride;
+          if (i + kLanes <= size / 2) return load(reinterpret_cast<const float*>(row + 2 * i));
           std::uint32_t pairs[kLanes] = {};
           const Index whole = min(n, size / 2 - i);
           __builtin_memcpy(pairs, row + 2 * i, static_cast<std::size_t>(whole) * 4);
