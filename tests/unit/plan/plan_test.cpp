@@ -54,15 +54,16 @@ TEST_CASE("bf16 is chosen where hardware and size make it pay, or where it is as
   CHECK(precision(large, true) == Precision::kFp32);
 }
 
-TEST_CASE("logits exist for a share of the rows when the vocabulary is large") {
+TEST_CASE("logits exist for some of the rows, in equal chunks, when the vocabulary is large") {
   const auto rows = [](std::int64_t micro, std::int64_t length, std::int64_t vocab) {
     return make_plan(recipe_of(micro, length), gpt2(12, 512, vocab), 10, 1000, machine(1))
         .loss_chunk_rows;
   };
   CHECK(rows(8, 64, 65) == 512);
-  CHECK(rows(4, 1024, 50257) == 409);   // a tenth
-  CHECK(rows(64, 1024, 50257) == 448);  // at most
-  CHECK(rows(8, 64, 50257) == 256);     // at least
+  CHECK(rows(4, 1024, 50257) == 512);
+  CHECK(rows(64, 1024, 50257) == 517);  // 26 million logits
+  CHECK(rows(9, 64, 50257) == 288);     // two chunks
+  CHECK(rows(4, 1024, 200000) == 256);  // at least
   CHECK(rows(1, 16, 50257) == 16);      // never more than there are
   const Plan shared = make_plan(recipe_of(5, 64), gpt2(2, 64), 10, 1000, machine(2));
   CHECK(shared.loss_chunk_rows == 3 * 64);  // the larger shard

@@ -217,7 +217,8 @@ Panels<typename Step::Unit> panels_of(const Block<Step>& block, const Part& part
   Panels<Unit> panels(part.rows, call.a_k != 1);
   if (a_in_place<Step>(call)) {
     const Index row = call.a_row / Step::kElements;
-    panels.data = reinterpret_cast<const Unit*>(address(call.a, part.row * call.a_row + block.k * call.a_k));
+    panels.data =
+        reinterpret_cast<const Unit*>(address(call.a, part.row * call.a_row + block.k * call.a_k));
     panels.stride = panels.by_step ? call.a_k : row;
     panels.row_distance = panels.by_step ? 1 : row;
     return panels;

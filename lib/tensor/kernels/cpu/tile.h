@@ -23,7 +23,11 @@ struct FloatStep {
 struct PairStep {
   using Unit = std::uint32_t;
   static constexpr int kElements = 2;
-  static Vec broadcast(const Unit* p) { return cast<Vec>(Words{} + *p); }
+  static Vec broadcast(const Unit* p) {
+    Unit pair;  // in place they are bfloat16, which need not be aligned as a pair is
+    __builtin_memcpy(&pair, p, sizeof pair);
+    return cast<Vec>(Words{} + pair);
+  }
   static Vec load(const Unit* p) { return LLMOPS_ISA::load(reinterpret_cast<const float*>(p)); }
   static Vec add_product(Vec sum, Vec a, Vec b) {
     return cast<Vec>(_mm512_dpbf16_ps(cast<__m512>(sum), cast<__m512bh>(a), cast<__m512bh>(b)));
