@@ -14,10 +14,10 @@ class HfMap {
   HfMap(const TransformerConfig& config, const ParameterLayout& layout)
       : c_(config), layout_(layout) {
     index_.resize(static_cast<std::size_t>(c_.layers) + 1);
-    for (auto& roles : index_) roles.fill(kAbsent);
+    for (auto& places : index_) places.fill(kAbsent);
     for (std::size_t i = 0; i < layout.parameters.size(); ++i) {
       const Parameter& p = layout.parameters[i];
-      slot(p.role, p.layer) = i;
+      slot({p.part, p.layer, p.bias}) = i;
     }
   }
 
@@ -32,22 +32,29 @@ class HfMap {
 
  private:
   static constexpr std::size_t kAbsent = ~std::size_t{0};
-  static constexpr std::size_t kRoles = static_cast<std::size_t>(Role::kHeadWeight) + 1;
 
-  std::size_t& slot(Role role, int layer) {
-    return index_.at(static_cast<std::size_t>(layer + 1)).at(static_cast<std::size_t>(role));
+  // A parameter of the model, which it need not have.
+  struct Place {
+    Part part;
+    int layer = -1;
+    bool bias = false;
+  };
+
+  std::size_t& slot(const Place& place) {
+    return index_.at(static_cast<std::size_t>(place.layer + 1))
+        .at(2 * static_cast<std::size_t>(place.part) + place.bias);
   }
 
   // All rows of the parameter; nothing when the model has no such parameter.
-  void whole(std::string name, Role role, int layer, bool transposed = false) {
-    const std::size_t i = slot(role, layer);
+  void whole(std::string name, const Place& place, bool transposed = false) {
+    const std::size_t i = slot(place);
     if (i == kAbsent) return;
-    rows(std::move(name), role, layer, 0, layout_.parameters[i].shape[0], transposed);
+    rows(std::move(name), place, 0, layout_.parameters[i].shape[0], transposed);
   }
 
-  void rows(std::string name, Role role, int layer, std::int64_t row, std::int64_t count,
+  void rows(std::string name, const Place& place, std::int64_t row, std::int64_t count,
             bool transposed = false) {
-    const std::size_t i = slot(role, layer);
+    const std::size_t i = slot(place);
     if (i == kAbsent) return;
     const Parameter& p = layout_.parameters[i];
     HfTensor t;
@@ -62,69 +69,62 @@ class HfMap {
     list_.push_back(std::move(t));
   }
 
-  // The parameter, or zeros where transformers wants a bias that this model does not have.
-  void or_zeros(std::string name, Role role, int layer, std::int64_t size) {
-    if (slot(role, layer) != kAbsent) return whole(std::move(name), role, layer);
+  // GPT-2's classes have every bias: zeros where this model has none.
+  void with_bias(const std::string& name, Part part, int layer, bool transposed) {
+    whole(name + ".weight", {part, layer}, transposed);
+    const Place bias{part, layer, true};
+    if (slot(bias) != kAbsent) return whole(name + ".bias", bias);
     HfTensor t;
-    t.name = std::move(name);
-    t.shape = {size};
+    t.name = name + ".bias";
+    t.shape = {layout_.parameters[slot({part, layer})].shape[0]};
     t.zero = true;
     list_.push_back(std::move(t));
   }
 
   void gpt2() {
-    const std::int64_t C = c_.hidden_size;
-    whole("transformer.wte.weight", Role::kTokenEmbedding, -1);
-    whole("transformer.wpe.weight", Role::kPositionEmbedding, -1);
+    whole("transformer.wte.weight", {Part::kTokenEmbedding});
+    whole("transformer.wpe.weight", {Part::kPositionEmbedding});
     for (int l = 0; l < static_cast<int>(c_.layers); ++l) {
       const std::string h = "transformer.h." + std::to_string(l) + ".";
-      whole(h + "ln_1.weight", Role::kNorm1Weight, l);
-      or_zeros(h + "ln_1.bias", Role::kNorm1Bias, l, C);
-      whole(h + "attn.c_attn.weight", Role::kQkvWeight, l, true);
-      or_zeros(h + "attn.c_attn.bias", Role::kQkvBias, l, c_.qkv_size());
-      whole(h + "attn.c_proj.weight", Role::kOutWeight, l, true);
-      or_zeros(h + "attn.c_proj.bias", Role::kOutBias, l, C);
-      whole(h + "ln_2.weight", Role::kNorm2Weight, l);
-      or_zeros(h + "ln_2.bias", Role::kNorm2Bias, l, C);
-      whole(h + "mlp.c_fc.weight", Role::kUpWeight, l, true);
-      or_zeros(h + "mlp.c_fc.bias", Role::kUpBias, l, c_.intermediate_size);
-      whole(h + "mlp.c_proj.weight", Role::kDownWeight, l, true);
-      or_zeros(h + "mlp.c_proj.bias", Role::kDownBias, l, C);
+      with_bias(h + "ln_1", Part::kNorm1, l, false);
+      with_bias(h + "attn.c_attn", Part::kQkv, l, true);
+      with_bias(h + "attn.c_proj", Part::kOut, l, true);
+      with_bias(h + "ln_2", Part::kNorm2, l, false);
+      with_bias(h + "mlp.c_fc", Part::kUp, l, true);
+      with_bias(h + "mlp.c_proj", Part::kDown, l, true);
     }
-    whole("transformer.ln_f.weight", Role::kFinalNormWeight, -1);
-    or_zeros("transformer.ln_f.bias", Role::kFinalNormBias, -1, C);
-    whole("lm_head.weight", Role::kHeadWeight, -1);
+    with_bias("transformer.ln_f", Part::kFinalNorm, -1, false);
+    whole("lm_head.weight", {Part::kHead});
   }
 
   void llama() {
     const std::int64_t Q = c_.attention_size(), K = c_.kv_heads * c_.head_dim;
     const std::int64_t F = c_.intermediate_size;
-    whole("model.embed_tokens.weight", Role::kTokenEmbedding, -1);
+    whole("model.embed_tokens.weight", {Part::kTokenEmbedding});
     for (int l = 0; l < static_cast<int>(c_.layers); ++l) {
       const std::string block = "model.layers." + std::to_string(l) + ".";
-      whole(block + "input_layernorm.weight", Role::kNorm1Weight, l);
+      const std::string attention = block + "self_attn.", mlp = block + "mlp.";
+      whole(block + "input_layernorm.weight", {Part::kNorm1, l});
       for (const bool bias : {false, true}) {
         const std::string end = bias ? ".bias" : ".weight";
-        const Role qkv = bias ? Role::kQkvBias : Role::kQkvWeight;
-        const Role up = bias ? Role::kUpBias : Role::kUpWeight;
-        const std::string attention = block + "self_attn.", mlp = block + "mlp.";
-        rows(attention + "q_proj" + end, qkv, l, 0, Q);
-        rows(attention + "k_proj" + end, qkv, l, Q, K);
-        rows(attention + "v_proj" + end, qkv, l, Q + K, K);
-        whole(attention + "o_proj" + end, bias ? Role::kOutBias : Role::kOutWeight, l);
-        rows(mlp + "gate_proj" + end, up, l, 0, F);
-        rows(mlp + "up_proj" + end, up, l, F, F);
-        whole(mlp + "down_proj" + end, bias ? Role::kDownBias : Role::kDownWeight, l);
+        const Place qkv{Part::kQkv, l, bias}, up{Part::kUp, l, bias};
+        rows(attention + "q_proj" + end, qkv, 0, Q);
+        rows(attention + "k_proj" + end, qkv, Q, K);
+        rows(attention + "v_proj" + end, qkv, Q + K, K);
+        whole(attention + "o_proj" + end, {Part::kOut, l, bias});
+        rows(mlp + "gate_proj" + end, up, 0, F);
+        rows(mlp + "up_proj" + end, up, F, F);
+        whole(mlp + "down_proj" + end, {Part::kDown, l, bias});
       }
-      whole(block + "post_attention_layernorm.weight", Role::kNorm2Weight, l);
+      whole(block + "post_attention_layernorm.weight", {Part::kNorm2, l});
     }
-    whole("model.norm.weight", Role::kFinalNormWeight, -1);
-    whole("lm_head.weight", Role::kHeadWeight, -1);
+    whole("model.norm.weight", {Part::kFinalNorm});
+    whole("lm_head.weight", {Part::kHead});
   }
 
   const TransformerConfig& c_;
   const ParameterLayout& layout_;
-  std::vector<std::array<std::size_t, kRoles>> index_;  // by layer + 1
+  std::vector<std::array<std::size_t, 2 * kParts>> index_;  // by layer + 1, part and bias
   std::vector<HfTensor> list_;
 };
 

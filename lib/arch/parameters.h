@@ -1,37 +1,43 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "arch/transformer_config.h"
 
 namespace llmops::arch {
 
-// What a weight is for; fixes its place in the flat buffer and whether weight decay applies.
-enum class Role {
+// The parts of a model that have weights. Shapes of the weights:
+enum class Part {
   kTokenEmbedding,     // [V, C]
   kPositionEmbedding,  // [max_positions, C]
-  kNorm1Weight,        // [C]
-  kNorm1Bias,
-  kQkvWeight,  // [(H + 2K) D, C]: rows of q, then k, then v
-  kQkvBias,
-  kOutWeight,  // [C, H D]
-  kOutBias,
-  kNorm2Weight,
-  kNorm2Bias,
-  kUpWeight,  // [F, C]; gated: [2F, C], gate rows then up rows
-  kUpBias,
-  kDownWeight,  // [C, F]
-  kDownBias,
-  kFinalNormWeight,
-  kFinalNormBias,
-  kHeadWeight,  // [V, C], absent when tied
+  kNorm1,              // [C]
+  kQkv,                // [(H + 2K) D, C]: rows of q, then k, then v
+  kOut,                // [C, H D]
+  kNorm2,
+  kUp,    // [F, C]; gated: [2F, C], gate rows then up rows
+  kDown,  // [C, F]
+  kFinalNorm,
+  kHead,  // [V, C], absent when tied
 };
+constexpr std::size_t kParts = static_cast<std::size_t>(Part::kHead) + 1;
+
+enum class PartKind { kEmbedding, kNorm, kLinear };
+
+struct PartTraits {
+  std::string_view name;  // ours, for logs and the optimizer's file
+  PartKind kind;
+  bool into_residual = false;  // its output is added to the residual stream
+};
+const PartTraits& traits(Part part);
 
 // One tensor of the model as we keep it: row-major [out, in], q/k/v and gate/up fused.
 struct Parameter {
-  Role role;
+  Part part;
+  bool bias = false;
   int layer = -1;  // -1 outside the blocks
   std::vector<std::int64_t> shape;
   std::int64_t offset = 0;  // elements from the start of the flat buffer
@@ -46,7 +52,8 @@ struct ParameterLayout {
   std::vector<Parameter> parameters;
   std::int64_t size = 0;        // elements of the flat buffer
   std::int64_t decay_size = 0;  // the first decay_size elements decay
-  const Parameter* find(Role role, int layer = -1) const;
+  // Null when the model has no such parameter.
+  const Parameter* find(Part part, int layer = -1, bool bias = false) const;
 };
 ParameterLayout parameter_layout(const TransformerConfig& config);
 

@@ -79,8 +79,8 @@ void run(const Head& head, std::int64_t sequences, const at::Tensor& weight, at:
   activations.norm_final.normal_();
   activations.targets.random_(0, weight.size(0));
   tensor::ModelTensors weights, gradients;
-  weights.head = weight;
-  gradients.head = gradient;
+  weights.head.weight = weight;
+  gradients.head.weight = gradient;
   tensor::head_loss(tensor::cpu_kernels(), weights, activations, 1.0f, &gradients, {});
 }
 

@@ -74,22 +74,22 @@ Tensor Decoder::run(const Tensor& ids, const Tensor& positions, const Attend& at
   kernels_.embed(ids, positions, weights_.token_embedding, weights_.position_embedding, x);
   Tensor none;
   for (std::size_t layer = 0; layer < weights_.layers.size(); ++layer) {
-    const LayerTensors& w = weights_.layers[layer];
-    kernels_.add_norm(config_.norm, x, layer == 0 ? none : delta, w.norm1_weight, w.norm1_bias,
+    const Layer& w = weights_.layers[layer];
+    kernels_.add_norm(config_.norm, x, layer == 0 ? none : delta, w.norm1.weight, w.norm1.bias,
                       config_.norm_eps, x, norm, mean, rstd);
-    kernels_.linear(norm, w.qkv_weight, w.qkv_bias, qkv);
+    kernels_.linear(norm, w.qkv.weight, w.qkv.bias, qkv);
     if (rope_cos_.defined()) {
       kernels_.rope(qkv, positions, rope_cos_, rope_sin_, config_.heads, config_.kv_heads, false);
     }
     attend(layer, qkv, attention);
-    kernels_.linear(attention, w.out_weight, w.out_bias, delta);
-    kernels_.add_norm(config_.norm, x, delta, w.norm2_weight, w.norm2_bias, config_.norm_eps, x,
+    kernels_.linear(attention, w.out.weight, w.out.bias, delta);
+    kernels_.add_norm(config_.norm, x, delta, w.norm2.weight, w.norm2.bias, config_.norm_eps, x,
                       norm, mean, rstd);
-    kernels_.linear_activation(norm, w.up_weight, w.up_bias, config_.activation, config_.gated, pre,
+    kernels_.linear_activation(norm, w.up.weight, w.up.bias, config_.activation, config_.gated, pre,
                                act);
-    kernels_.linear(act, w.down_weight, w.down_bias, delta);
+    kernels_.linear(act, w.down.weight, w.down.bias, delta);
   }
-  kernels_.add_norm(config_.norm, x, delta, weights_.final_norm_weight, weights_.final_norm_bias,
+  kernels_.add_norm(config_.norm, x, delta, weights_.final_norm.weight, weights_.final_norm.bias,
                     config_.norm_eps, x, norm, mean, rstd);
   return norm;
 }
@@ -118,7 +118,7 @@ std::vector<float> Decoder::prefill(KvCache& cache, std::span<const std::int32_t
             cache.values[layer].narrow(1, 0, n).copy_(kv.select(1, 1).transpose(0, 1));
           });
   Tensor logits = at::empty({1, config_.vocab_size}, act_);
-  kernels_.linear(norm.narrow(0, n - 1, 1), weights_.head, {}, logits);
+  kernels_.linear(norm.narrow(0, n - 1, 1), weights_.head.weight, {}, logits);
   std::vector<float> row = to_host(logits);
   cache.length = n;
   return row;
@@ -157,7 +157,7 @@ std::vector<std::vector<float>> Decoder::step(std::span<KvCache* const> caches,
                             }
                           });
   Tensor logits = at::empty({std::ssize(ids), config_.vocab_size}, act_);
-  kernels_.linear(norm, weights_.head, {}, logits);
+  kernels_.linear(norm, weights_.head.weight, {}, logits);
   std::vector<std::vector<float>> rows;
   for (std::int64_t i = 0; i < std::ssize(ids); ++i) rows.push_back(to_host(logits.select(0, i)));
   for (KvCache* cache : caches) ++cache->length;

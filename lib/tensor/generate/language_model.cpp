@@ -122,7 +122,7 @@ std::vector<float> LanguageModel::logits(std::span<const std::int32_t> ids) {
   std::vector<float> all;
   for (std::int64_t i = 0; i < batch.length; ++i) {
     Tensor row = act.logits.narrow(0, 0, 1);
-    kernels.linear(act.norm_final.narrow(0, i, 1), weights_.head, {}, row);
+    kernels.linear(act.norm_final.narrow(0, i, 1), weights_.head.weight, {}, row);
     const Tensor host = row.to(at::kCPU, at::kFloat);
     all.insert(all.end(), host.data_ptr<float>(), host.data_ptr<float>() + host.numel());
   }

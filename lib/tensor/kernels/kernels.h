@@ -3,6 +3,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <utility>
 
 #include "arch/transformer_config.h"
 
@@ -35,6 +36,16 @@ struct AttentionShape {
   std::int64_t window = 0;  // keys a query sees, itself included; 0 = all
   float scale = 0;          // 1 / sqrt(D)
   DropoutKey dropout;       // on the attention weights; row = (b H + h) T + query, column = key
+};
+
+// The weight of a linear layer, [O, I]. Products alone look inside, so that other ways to keep one
+// are added there.
+struct Matrix {
+  Matrix() = default;
+  Matrix(Tensor dense) : data(std::move(dense)) {}
+  bool defined() const { return data.defined(); }
+
+  Tensor data;  // act [O, I]
 };
 
 struct AdamWStep {
@@ -85,12 +96,12 @@ struct Kernels {
                              const Tensor& segment_start, const Tensor& out, const Tensor& lse,
                              const Tensor& dout, Tensor& dqkv);
 
-  // y = x w^T + bias: x act [N, I], w act [O, I], bias float [O] optional, y act [N, O]. ATen's
+  // y = x w^T + bias: x act [N, I], w [O, I], bias float [O] optional, y act [N, O]. ATen's
   // products, which processors with AMX run for bfloat16 too, round the bias to act first.
-  void (*linear)(const Tensor& x, const Tensor& w, const Tensor& bias, Tensor& y);
+  void (*linear)(const Tensor& x, const Matrix& w, const Tensor& bias, Tensor& y);
   // The same, then out = activation(pre): pre act [N, F], or [N, 2F] when gated (gate columns, then
   // up columns; out = act(gate) * up); out act [N, F].
-  void (*linear_activation)(const Tensor& x, const Tensor& w, const Tensor& bias,
+  void (*linear_activation)(const Tensor& x, const Matrix& w, const Tensor& bias,
                             arch::Activation kind, bool gated, Tensor& pre, Tensor& out);
   // out = activation(pre), for recomputing it in the backward pass.
   void (*activation)(const Tensor& pre, arch::Activation kind, bool gated, Tensor& out);
@@ -98,7 +109,7 @@ struct Kernels {
   void (*activation_backward)(const Tensor& pre, const Tensor& dout, arch::Activation kind,
                               bool gated, Tensor& dpre);
   // dx = dy w: dy act [N, O], dx act [N, I].
-  void (*linear_backward_input)(const Tensor& dy, const Tensor& w, Tensor& dx);
+  void (*linear_backward_input)(const Tensor& dy, const Matrix& w, Tensor& dx);
   // dw float [O, I] += dy^T x; dbias float [O] += column sums of dy (optional).
   void (*linear_backward_weight)(const Tensor& dy, const Tensor& x, Tensor& dw, Tensor& dbias);
 

@@ -47,45 +47,45 @@ struct Pass {
   void norm2(std::size_t layer, const Tensor& residual, const Tensor& delta) const;
 
   const Tensor& branch_gradient(std::size_t layer, Site site) const;
-  void mlp_backward(std::size_t layer, LayerTensors& gradients) const;
-  void attention_backward(std::size_t layer, LayerTensors& gradients) const;
+  void mlp_backward(std::size_t layer, Layer& gradients) const;
+  void attention_backward(std::size_t layer, Layer& gradients) const;
 };
 
 void Pass::norm1(std::size_t layer, const Tensor& residual, const Tensor& delta) const {
-  const LayerTensors& w = weights.layers[layer];
+  const Layer& w = weights.layers[layer];
   LayerActivations& a = act.layers[layer];
-  kernels.add_norm(config.norm, residual, delta, w.norm1_weight, w.norm1_bias, config.norm_eps,
+  kernels.add_norm(config.norm, residual, delta, w.norm1.weight, w.norm1.bias, config.norm_eps,
                    a.x_in, a.norm1, a.mean1, a.rstd1);
 }
 
 void Pass::norm2(std::size_t layer, const Tensor& residual, const Tensor& delta) const {
-  const LayerTensors& w = weights.layers[layer];
+  const Layer& w = weights.layers[layer];
   LayerActivations& a = act.layers[layer];
-  kernels.add_norm(config.norm, residual, delta, w.norm2_weight, w.norm2_bias, config.norm_eps,
+  kernels.add_norm(config.norm, residual, delta, w.norm2.weight, w.norm2.bias, config.norm_eps,
                    a.x_mid, a.norm2, a.mean2, a.rstd2);
 }
 
 // norm1 -> delta
 void Pass::attention_branch(std::size_t layer) const {
-  const LayerTensors& w = weights.layers[layer];
+  const Layer& w = weights.layers[layer];
   LayerActivations& a = act.layers[layer];
-  kernels.linear(a.norm1, w.qkv_weight, w.qkv_bias, a.qkv);
+  kernels.linear(a.norm1, w.qkv.weight, w.qkv.bias, a.qkv);
   if (config.positions == arch::Positions::kRope) {
     kernels.rope(a.qkv, act.positions, act.rope_cos, act.rope_sin, config.heads, config.kv_heads,
                  false);
   }
   kernels.attention(attention_shape(layer), a.qkv, act.segments, a.attention, a.lse);
-  kernels.linear(a.attention, w.out_weight, w.out_bias, act.delta);
+  kernels.linear(a.attention, w.out.weight, w.out.bias, act.delta);
   drop(act.delta, layer, kAttentionOut);
 }
 
 // norm2 -> delta
 void Pass::mlp_branch(std::size_t layer) const {
-  const LayerTensors& w = weights.layers[layer];
+  const Layer& w = weights.layers[layer];
   LayerActivations& a = act.layers[layer];
-  kernels.linear_activation(a.norm2, w.up_weight, w.up_bias, config.activation, config.gated,
+  kernels.linear_activation(a.norm2, w.up.weight, w.up.bias, config.activation, config.gated,
                             a.mlp_pre, a.mlp_act);
-  kernels.linear(a.mlp_act, w.down_weight, w.down_bias, act.delta);
+  kernels.linear(a.mlp_act, w.down.weight, w.down.bias, act.delta);
   drop(act.delta, layer, kMlpOut);
 }
 
@@ -99,36 +99,36 @@ const Tensor& Pass::branch_gradient(std::size_t layer, Site site) const {
   return act.delta;
 }
 
-void Pass::mlp_backward(std::size_t layer, LayerTensors& g) const {
-  const LayerTensors& w = weights.layers[layer];
+void Pass::mlp_backward(std::size_t layer, Layer& g) const {
+  const Layer& w = weights.layers[layer];
   LayerActivations& a = act.layers[layer];
   const Tensor& dout = branch_gradient(layer, kMlpOut);
-  kernels.linear_backward_weight(dout, a.mlp_act, g.down_weight, g.down_bias);
-  kernels.linear_backward_input(dout, w.down_weight, act.dmlp_act);
+  kernels.linear_backward_weight(dout, a.mlp_act, g.down.weight.data, g.down.bias);
+  kernels.linear_backward_input(dout, w.down.weight, act.dmlp_act);
   kernels.activation_backward(a.mlp_pre, act.dmlp_act, config.activation, config.gated,
                               act.dmlp_pre);
-  kernels.linear_backward_weight(act.dmlp_pre, a.norm2, g.up_weight, g.up_bias);
-  kernels.linear_backward_input(act.dmlp_pre, w.up_weight, act.dnorm);
-  kernels.norm_backward(config.norm, act.dnorm, a.x_mid, w.norm2_weight, a.mean2, a.rstd2,
-                        act.length, act.dresidual, g.norm2_weight, g.norm2_bias, act.dresidual_act);
+  kernels.linear_backward_weight(act.dmlp_pre, a.norm2, g.up.weight.data, g.up.bias);
+  kernels.linear_backward_input(act.dmlp_pre, w.up.weight, act.dnorm);
+  kernels.norm_backward(config.norm, act.dnorm, a.x_mid, w.norm2.weight, a.mean2, a.rstd2,
+                        act.length, act.dresidual, g.norm2.weight, g.norm2.bias, act.dresidual_act);
 }
 
-void Pass::attention_backward(std::size_t layer, LayerTensors& g) const {
-  const LayerTensors& w = weights.layers[layer];
+void Pass::attention_backward(std::size_t layer, Layer& g) const {
+  const Layer& w = weights.layers[layer];
   LayerActivations& a = act.layers[layer];
   const Tensor& dout = branch_gradient(layer, kAttentionOut);
-  kernels.linear_backward_weight(dout, a.attention, g.out_weight, g.out_bias);
-  kernels.linear_backward_input(dout, w.out_weight, act.dattention);
+  kernels.linear_backward_weight(dout, a.attention, g.out.weight.data, g.out.bias);
+  kernels.linear_backward_input(dout, w.out.weight, act.dattention);
   kernels.attention_backward(attention_shape(layer), a.qkv, act.segments, a.attention, a.lse,
                              act.dattention, act.dqkv);
   if (config.positions == arch::Positions::kRope) {
     kernels.rope(act.dqkv, act.positions, act.rope_cos, act.rope_sin, config.heads, config.kv_heads,
                  true);
   }
-  kernels.linear_backward_weight(act.dqkv, a.norm1, g.qkv_weight, g.qkv_bias);
-  kernels.linear_backward_input(act.dqkv, w.qkv_weight, act.dnorm);
-  kernels.norm_backward(config.norm, act.dnorm, a.x_in, w.norm1_weight, a.mean1, a.rstd1,
-                        act.length, act.dresidual, g.norm1_weight, g.norm1_bias, act.dresidual_act);
+  kernels.linear_backward_weight(act.dqkv, a.norm1, g.qkv.weight.data, g.qkv.bias);
+  kernels.linear_backward_input(act.dqkv, w.qkv.weight, act.dnorm);
+  kernels.norm_backward(config.norm, act.dnorm, a.x_in, w.norm1.weight, a.mean1, a.rstd1,
+                        act.length, act.dresidual, g.norm1.weight, g.norm1.bias, act.dresidual_act);
 }
 
 }  // namespace
@@ -152,8 +152,8 @@ bool forward(const Kernels& kernels, const arch::TransformerConfig& config,
     pass.norm2(layer, act.layers[layer].x_in, act.delta);
     pass.mlp_branch(layer);
   }
-  kernels.add_norm(config.norm, act.layers.back().x_mid, act.delta, weights.final_norm_weight,
-                   weights.final_norm_bias, config.norm_eps, act.x_final, act.norm_final,
+  kernels.add_norm(config.norm, act.layers.back().x_mid, act.delta, weights.final_norm.weight,
+                   weights.final_norm.bias, config.norm_eps, act.x_final, act.norm_final,
                    act.mean_final, act.rstd_final);
   return true;
 }
@@ -172,15 +172,15 @@ bool head_loss(const Kernels& kernels, const ModelTensors& weights, Activations&
     const Tensor hidden = act.norm_final.narrow(0, begin, count);
     const Tensor targets = act.targets.narrow(0, begin, count);
     Tensor losses = act.losses.narrow(0, begin, count);
-    kernels.linear(hidden, weights.head, no_bias, logits);
+    kernels.linear(hidden, weights.head.weight, no_bias, logits);
     if (!gradients) {
       kernels.cross_entropy_loss(logits, targets, losses);
       continue;
     }
     kernels.cross_entropy(logits, targets, scale, losses);
     Tensor dhidden = act.dnorm.narrow(0, begin, count);
-    kernels.linear_backward_input(logits, weights.head, dhidden);
-    kernels.linear_backward_weight(logits, hidden, gradients->head, no_bias);
+    kernels.linear_backward_input(logits, weights.head.weight, dhidden);
+    kernels.linear_backward_weight(logits, hidden, gradients->head.weight.data, no_bias);
   }
   return true;
 }
@@ -190,9 +190,9 @@ bool backward(const Kernels& kernels, const arch::TransformerConfig& config, pla
               ModelTensors& gradients) {
   const Pass pass{kernels, config, weights, act, context};
   act.dresidual.zero_();
-  kernels.norm_backward(config.norm, act.dnorm, act.x_final, weights.final_norm_weight,
+  kernels.norm_backward(config.norm, act.dnorm, act.x_final, weights.final_norm.weight,
                         act.mean_final, act.rstd_final, act.length, act.dresidual,
-                        gradients.final_norm_weight, gradients.final_norm_bias, act.dresidual_act);
+                        gradients.final_norm.weight, gradients.final_norm.bias, act.dresidual_act);
   for (std::size_t layer = act.layers.size(); layer-- > 0;) {
     if (context.given_up()) return false;
     LayerActivations& a = act.layers[layer];
@@ -200,8 +200,8 @@ bool backward(const Kernels& kernels, const arch::TransformerConfig& config, pla
     if (mode == plan::Recompute::kFull) {
       pass.attention_branch(layer);
       pass.norm2(layer, a.x_in, act.delta);
-      kernels.linear_activation(a.norm2, weights.layers[layer].up_weight,
-                                weights.layers[layer].up_bias, config.activation, config.gated,
+      kernels.linear_activation(a.norm2, weights.layers[layer].up.weight,
+                                weights.layers[layer].up.bias, config.activation, config.gated,
                                 a.mlp_pre, a.mlp_act);
     } else if (mode == plan::Recompute::kSelective) {
       pass.norm2(layer, a.x_mid, {});

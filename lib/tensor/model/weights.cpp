@@ -14,81 +14,53 @@ namespace llmops::tensor {
 
 namespace {
 
-using arch::Role;
+using arch::Part;
+using arch::PartKind;
 
-bool is_matrix(Role role) {
-  switch (role) {
-    case Role::kQkvWeight:
-    case Role::kOutWeight:
-    case Role::kUpWeight:
-    case Role::kDownWeight:
-    case Role::kHeadWeight:
-      return true;
-    default:
-      return false;
-  }
+bool is_matrix(const arch::Parameter& parameter) {
+  return !parameter.bias && arch::traits(parameter.part).kind == PartKind::kLinear;
 }
 
-Tensor* slot(ModelTensors& model, Role role, int layer) {
-  LayerTensors* at = layer >= 0 ? &model.layers[static_cast<std::size_t>(layer)] : nullptr;
-  switch (role) {
-    case Role::kTokenEmbedding:
-      return &model.token_embedding;
-    case Role::kPositionEmbedding:
-      return &model.position_embedding;
-    case Role::kNorm1Weight:
-      return &at->norm1_weight;
-    case Role::kNorm1Bias:
-      return &at->norm1_bias;
-    case Role::kQkvWeight:
-      return &at->qkv_weight;
-    case Role::kQkvBias:
-      return &at->qkv_bias;
-    case Role::kOutWeight:
-      return &at->out_weight;
-    case Role::kOutBias:
-      return &at->out_bias;
-    case Role::kNorm2Weight:
-      return &at->norm2_weight;
-    case Role::kNorm2Bias:
-      return &at->norm2_bias;
-    case Role::kUpWeight:
-      return &at->up_weight;
-    case Role::kUpBias:
-      return &at->up_bias;
-    case Role::kDownWeight:
-      return &at->down_weight;
-    case Role::kDownBias:
-      return &at->down_bias;
-    case Role::kFinalNormWeight:
-      return &model.final_norm_weight;
-    case Role::kFinalNormBias:
-      return &model.final_norm_bias;
-    case Role::kHeadWeight:
-      return &model.head;
+Tensor& slot(Norm& norm, bool bias) {
+  return bias ? norm.bias : norm.weight;
+}
+Tensor& slot(Linear& linear, bool bias) {
+  return bias ? linear.bias : linear.weight.data;
+}
+Tensor& slot(ModelTensors& model, const arch::Parameter& p) {
+  const auto layer = [&]() -> Layer& { return model.layers[static_cast<std::size_t>(p.layer)]; };
+  switch (p.part) {
+    case Part::kTokenEmbedding:
+      return model.token_embedding;
+    case Part::kPositionEmbedding:
+      return model.position_embedding;
+    case Part::kNorm1:
+      return slot(layer().norm1, p.bias);
+    case Part::kQkv:
+      return slot(layer().qkv, p.bias);
+    case Part::kOut:
+      return slot(layer().out, p.bias);
+    case Part::kNorm2:
+      return slot(layer().norm2, p.bias);
+    case Part::kUp:
+      return slot(layer().up, p.bias);
+    case Part::kDown:
+      return slot(layer().down, p.bias);
+    case Part::kFinalNorm:
+      return slot(model.final_norm, p.bias);
+    case Part::kHead:
+      break;
   }
-  return nullptr;
+  return slot(model.head, p.bias);
 }
 
 // The standard deviation of a weight's first values; 0 for constants.
-double init_deviation(const arch::TransformerConfig& config, Role role) {
-  switch (role) {
-    case Role::kOutWeight:
-    case Role::kDownWeight:
-      return config.initializer_range / std::sqrt(2.0 * static_cast<double>(config.layers));
-    case Role::kTokenEmbedding:
-    case Role::kPositionEmbedding:
-    case Role::kQkvWeight:
-    case Role::kUpWeight:
-    case Role::kHeadWeight:
-      return config.initializer_range;
-    default:
-      return 0;
-  }
-}
-
-bool starts_at_one(Role role) {
-  return role == Role::kNorm1Weight || role == Role::kNorm2Weight || role == Role::kFinalNormWeight;
+double init_deviation(const arch::TransformerConfig& config, const arch::Parameter& parameter) {
+  const arch::PartTraits& traits = arch::traits(parameter.part);
+  if (parameter.bias || traits.kind == PartKind::kNorm) return 0;
+  return traits.into_residual
+             ? config.initializer_range / std::sqrt(2.0 * static_cast<double>(config.layers))
+             : config.initializer_range;
 }
 
 // Blocks of 64 values have their own stream, so that any split over threads gives the same bits.
@@ -113,15 +85,14 @@ ModelTensors bind(const arch::TransformerConfig& config, const arch::ParameterLa
   ModelTensors model;
   model.layers.resize(static_cast<std::size_t>(config.layers));
   for (const arch::Parameter& parameter : layout.parameters) {
-    const Tensor& from = compute.defined() && is_matrix(parameter.role) ? compute : flat;
-    *slot(model, parameter.role, parameter.layer) =
-        from.narrow(0, parameter.offset, parameter.size).view(parameter.shape);
+    const Tensor& from = compute.defined() && is_matrix(parameter) ? compute : flat;
+    slot(model, parameter) = from.narrow(0, parameter.offset, parameter.size).view(parameter.shape);
   }
   if (config.tied) {
-    const arch::Parameter* embedding = layout.find(Role::kTokenEmbedding);
-    model.head = (compute.defined() ? compute : flat)
-                     .narrow(0, embedding->offset, embedding->size)
-                     .view(embedding->shape);
+    const arch::Parameter* embedding = layout.find(Part::kTokenEmbedding);
+    model.head.weight = (compute.defined() ? compute : flat)
+                            .narrow(0, embedding->offset, embedding->size)
+                            .view(embedding->shape);
   }
   return model;
 }
@@ -140,11 +111,11 @@ void Weights::initialize(std::uint64_t seed) {
   for (std::size_t i = 0; i < layout_.parameters.size(); ++i) {
     const arch::Parameter& parameter = layout_.parameters[i];
     std::span<float> values(data + parameter.offset, static_cast<std::size_t>(parameter.size));
-    const double deviation = init_deviation(config_, parameter.role);
+    const double deviation = init_deviation(config_, parameter);
     if (deviation > 0) {
       fill_normal(values, deviation, seed, i);
     } else {
-      std::fill(values.begin(), values.end(), starts_at_one(parameter.role) ? 1.0f : 0.0f);
+      std::fill(values.begin(), values.end(), parameter.bias ? 0.0f : 1.0f);
     }
   }
   if (!flat_.is_cpu()) flat_.copy_(host);

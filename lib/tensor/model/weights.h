@@ -7,24 +7,32 @@
 #include <vector>
 
 #include "arch/parameters.h"
+#include "tensor/kernels/kernels.h"
 #include "weights/safetensors.h"
 #include "weights/weight_files.h"
 
 namespace llmops::tensor {
 
-using at::Tensor;
-
-// Views of one flat buffer, by place in the model. Undefined where the configuration has no such
-// tensor. The same struct names weights and gradients.
-struct LayerTensors {
-  Tensor norm1_weight, norm1_bias, qkv_weight, qkv_bias, out_weight, out_bias;
-  Tensor norm2_weight, norm2_bias, up_weight, up_bias, down_weight, down_bias;
+// A model by its parts; undefined where the configuration has no such tensor. The same structs hold
+// weights and, all of them float, their gradients.
+struct Norm {
+  Tensor weight, bias;
+};
+struct Linear {
+  Matrix weight;
+  Tensor bias;
+};
+struct Layer {
+  Norm norm1;
+  Linear qkv, out;
+  Norm norm2;
+  Linear up, down;
 };
 struct ModelTensors {
   Tensor token_embedding, position_embedding;  // always float: rows are looked up, not multiplied
-  std::vector<LayerTensors> layers;
-  Tensor final_norm_weight, final_norm_bias;
-  Tensor head;  // the tied embedding or the head's own weight, in the compute type
+  std::vector<Layer> layers;
+  Norm final_norm;
+  Linear head;  // the tied embedding or the head's own weight, in the compute type
 };
 
 // Views into `flat` (float [layout.size]); matrices come from `compute` (bfloat16, same layout)

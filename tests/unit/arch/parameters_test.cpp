@@ -29,7 +29,7 @@ TEST_CASE("the layout has every weight once, decayed ones first, aligned, withou
       end = p.offset + p.size;
       total += p.size;
       CHECK(names.insert(p.name).second);
-      CHECK(layout.find(p.role, p.layer) == &p);
+      CHECK(layout.find(p.part, p.layer, p.bias) == &p);
     }
     CHECK(layout.size >= end);
     CHECK(layout.decay_size % 16 == 0);
@@ -39,11 +39,11 @@ TEST_CASE("the layout has every weight once, decayed ones first, aligned, withou
 
 TEST_CASE("find answers nothing for a weight that the model does not have") {
   const ParameterLayout layout = parameter_layout(small_llama());
-  CHECK(layout.find(Role::kPositionEmbedding) == nullptr);
-  CHECK(layout.find(Role::kQkvBias, 0) == nullptr);
-  CHECK(layout.find(Role::kQkvWeight, 2) == nullptr);
-  REQUIRE(layout.find(Role::kUpWeight, 1) != nullptr);
-  CHECK(layout.find(Role::kUpWeight, 1)->shape == std::vector<std::int64_t>{24, 8});
+  CHECK(layout.find(Part::kPositionEmbedding) == nullptr);
+  CHECK(layout.find(Part::kQkv, 0, true) == nullptr);
+  CHECK(layout.find(Part::kQkv, 2) == nullptr);
+  REQUIRE(layout.find(Part::kUp, 1) != nullptr);
+  CHECK(layout.find(Part::kUp, 1)->shape == std::vector<std::int64_t>{24, 8});
 }
 
 // name -> shape, as transformers saves the model of the same config.json.

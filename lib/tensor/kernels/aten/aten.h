@@ -21,13 +21,13 @@ void attention(const AttentionShape& shape, const Tensor& qkv, const Tensor& seg
                Tensor& out, Tensor& lse);
 void attention_backward(const AttentionShape& shape, const Tensor& qkv, const Tensor& segment_start,
                         const Tensor& out, const Tensor& lse, const Tensor& dout, Tensor& dqkv);
-void linear(const Tensor& x, const Tensor& w, const Tensor& bias, Tensor& y);
-void linear_activation(const Tensor& x, const Tensor& w, const Tensor& bias, arch::Activation kind,
+void linear(const Tensor& x, const Matrix& w, const Tensor& bias, Tensor& y);
+void linear_activation(const Tensor& x, const Matrix& w, const Tensor& bias, arch::Activation kind,
                        bool gated, Tensor& pre, Tensor& out);
 void activation(const Tensor& pre, arch::Activation kind, bool gated, Tensor& out);
 void activation_backward(const Tensor& pre, const Tensor& dout, arch::Activation kind, bool gated,
                          Tensor& dpre);
-void linear_backward_input(const Tensor& dy, const Tensor& w, Tensor& dx);
+void linear_backward_input(const Tensor& dy, const Matrix& w, Tensor& dx);
 void linear_backward_weight(const Tensor& dy, const Tensor& x, Tensor& dw, Tensor& dbias);
 void dropout(Tensor& x, const DropoutKey& key);
 void cross_entropy(Tensor& logits, const Tensor& targets, float scale, Tensor& losses);

@@ -37,15 +37,15 @@ Tensor activate_backward(const Tensor& dout, const Tensor& x, arch::Activation k
 
 }  // namespace
 
-void linear(const Tensor& x, const Tensor& w, const Tensor& bias, Tensor& y) {
+void linear(const Tensor& x, const Matrix& w, const Tensor& bias, Tensor& y) {
   if (bias.defined()) {
-    at::addmm_out(y, bias.to(y.scalar_type()), x, w.t());
+    at::addmm_out(y, bias.to(y.scalar_type()), x, w.data.t());
   } else {
-    at::mm_out(y, x, w.t());
+    at::mm_out(y, x, w.data.t());
   }
 }
 
-void linear_activation(const Tensor& x, const Tensor& w, const Tensor& bias, arch::Activation kind,
+void linear_activation(const Tensor& x, const Matrix& w, const Tensor& bias, arch::Activation kind,
                        bool gated, Tensor& pre, Tensor& out) {
   linear(x, w, bias, pre);
   activation(pre, kind, gated, out);
@@ -74,8 +74,8 @@ void activation_backward(const Tensor& pre, const Tensor& dout, arch::Activation
   dpre.narrow(1, 0, size).copy_(activate_backward(grad * up, gate, kind));
 }
 
-void linear_backward_input(const Tensor& dy, const Tensor& w, Tensor& dx) {
-  at::mm_out(dx, dy, w);
+void linear_backward_input(const Tensor& dy, const Matrix& w, Tensor& dx) {
+  at::mm_out(dx, dy, w.data);
 }
 
 void linear_backward_weight(const Tensor& dy, const Tensor& x, Tensor& dw, Tensor& dbias) {

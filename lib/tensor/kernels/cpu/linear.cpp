@@ -44,16 +44,16 @@ ActivationCall activation_call(const Tensor& pre, arch::Activation kind, bool ga
 }
 
 // y = x w^T + bias.
-GemmCall forward_call(const Tensor& x, const Tensor& w, const Tensor& bias, const Tensor& y) {
-  const Index inputs = w.size(1), outputs = w.size(0);
+GemmCall forward_call(const Tensor& x, const Matrix& w, const Tensor& bias, const Tensor& y) {
+  const Index inputs = w.data.size(1), outputs = w.data.size(0);
   const Index rows = x.numel() / inputs;
   LLMOPS_CHECK(x.size(-1) == inputs && y.numel() == rows * outputs);
-  LLMOPS_CHECK(x.scalar_type() == w.scalar_type() && x.scalar_type() == y.scalar_type());
+  LLMOPS_CHECK(x.scalar_type() == w.data.scalar_type() && x.scalar_type() == y.scalar_type());
   return {.m = rows,
           .n = outputs,
           .k = inputs,
           .a = act(x),
-          .b = act(w),
+          .b = act(w.data),
           .c = act(y),
           .a_row = inputs,
           .a_k = 1,
@@ -64,12 +64,12 @@ GemmCall forward_call(const Tensor& x, const Tensor& w, const Tensor& bias, cons
 
 }  // namespace
 
-void linear(const Tensor& x, const Tensor& w, const Tensor& bias, Tensor& y) {
+void linear(const Tensor& x, const Matrix& w, const Tensor& bias, Tensor& y) {
   if (by_onednn(x)) return aten::linear(x, w, bias, y);
   raw().gemm(forward_call(x, w, bias, y));
 }
 
-void linear_activation(const Tensor& x, const Tensor& w, const Tensor& bias, arch::Activation kind,
+void linear_activation(const Tensor& x, const Matrix& w, const Tensor& bias, arch::Activation kind,
                        bool gated, Tensor& pre, Tensor& out) {
   if (by_onednn(x)) {
     aten::linear(x, w, bias, pre);
@@ -96,17 +96,17 @@ void activation_backward(const Tensor& pre, const Tensor& dout, arch::Activation
   raw().activation_backward(call);
 }
 
-void linear_backward_input(const Tensor& dy, const Tensor& w, Tensor& dx) {
+void linear_backward_input(const Tensor& dy, const Matrix& w, Tensor& dx) {
   if (by_onednn(dy)) return aten::linear_backward_input(dy, w, dx);
-  const Index inputs = w.size(1), outputs = w.size(0);
+  const Index inputs = w.data.size(1), outputs = w.data.size(0);
   const Index rows = dy.numel() / outputs;
   LLMOPS_CHECK(dx.numel() == rows * inputs);
-  LLMOPS_CHECK(dy.scalar_type() == w.scalar_type() && dy.scalar_type() == dx.scalar_type());
+  LLMOPS_CHECK(dy.scalar_type() == w.data.scalar_type() && dy.scalar_type() == dx.scalar_type());
   raw().gemm({.m = rows,
               .n = inputs,
               .k = outputs,
               .a = act(dy),
-              .b = act(w),
+              .b = act(w.data),
               .c = act(dx),
               .a_row = outputs,
               .a_k = 1,

@@ -41,10 +41,11 @@ TEST_CASE("the loss layer works on its own buffers alone, whatever the chunk") {
     std::copy(batch.targets.begin(), batch.targets.end(), act.targets.data_ptr<std::int32_t>());
     const ModelTensors& tensors = weights.tensors();
     ModelTensors gradients;
-    gradients.head = at::zeros_like(tensors.head);
+    gradients.head.weight.data = at::zeros_like(tensors.head.weight.data);
     head_loss(cpu_kernels(), tensors, act, 0.5f, &gradients, {});
 
-    const Tensor logits = act.norm_final.to(at::kDouble).mm(tensors.head.to(at::kDouble).t());
+    const Tensor logits =
+        act.norm_final.to(at::kDouble).mm(tensors.head.weight.data.to(at::kDouble).t());
     const Tensor counted = act.targets.ge(0).unsqueeze(1);
     const Tensor target = act.targets.to(at::kLong).clamp_min(0).unsqueeze(1);
     const Tensor losses = -at::log_softmax(logits, 1).gather(1, target) * counted;
@@ -52,8 +53,9 @@ TEST_CASE("the loss layer works on its own buffers alone, whatever the chunk") {
         0.5 * (logits.softmax(1) - at::one_hot(target.squeeze(1), config.vocab_size)) * counted;
     // float32 against float64 (measured: below 1e-6).
     CHECK(difference(act.losses.unsqueeze(1), losses) < 1e-5);
-    CHECK(difference(act.dnorm, dlogits.mm(tensors.head.to(at::kDouble))) < 1e-5);
-    CHECK(difference(gradients.head, dlogits.t().mm(act.norm_final.to(at::kDouble))) < 1e-5);
+    CHECK(difference(act.dnorm, dlogits.mm(tensors.head.weight.data.to(at::kDouble))) < 1e-5);
+    CHECK(difference(gradients.head.weight.data, dlogits.t().mm(act.norm_final.to(at::kDouble))) <
+          1e-5);
   }
 }
 

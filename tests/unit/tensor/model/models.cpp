@@ -93,8 +93,7 @@ void randomize(Weights& weights, std::uint64_t seed) {
   for (const arch::Parameter& p : weights.layout().parameters) {
     const bool vector = p.shape.size() == 1;
     const double deviation = vector ? 0.2 : 1 / std::sqrt(static_cast<double>(p.shape[1]));
-    const bool norm = p.role == arch::Role::kNorm1Weight || p.role == arch::Role::kNorm2Weight ||
-                      p.role == arch::Role::kFinalNormWeight;
+    const bool norm = !p.bias && arch::traits(p.part).kind == arch::PartKind::kNorm;
     float* to = host.data_ptr<float>() + p.offset;
     for (std::int64_t i = 0; i < p.size; ++i) {
       to[i] = static_cast<float>((norm ? 1.0 : 0.0) + deviation * random.normal());

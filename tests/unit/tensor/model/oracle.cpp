@@ -23,7 +23,7 @@ namespace llmops::tensor {
 
 namespace {
 
-using arch::Role;
+using arch::Part;
 
 Tensor longs(const std::vector<std::int32_t>& values, const data::Batch& batch) {
   return at::tensor(std::vector<std::int64_t>(values.begin(), values.end()))
@@ -38,8 +38,8 @@ struct Formula {
   const PassContext& place;
   const std::int64_t B = batch.rows, T = batch.length, D = config.head_dim;
 
-  Tensor weight(Role role, int layer) const {
-    const arch::Parameter* p = layout.find(role, layer);
+  Tensor weight(Part part, int layer, bool bias = false) const {
+    const arch::Parameter* p = layout.find(part, layer, bias);
     return p ? leaf.narrow(0, p->offset, p->size).view(p->shape) : Tensor();
   }
 
@@ -47,16 +47,17 @@ struct Formula {
     return table.index_select(0, longs(rows, batch).view(-1)).view({B, T, config.hidden_size});
   }
 
-  Tensor linear(const Tensor& x, Role w, Role b, int layer) const {
-    const Tensor bias = weight(b, layer), y = at::matmul(x, weight(w, layer).t());
+  Tensor linear(const Tensor& x, Part part, int layer) const {
+    const Tensor bias = weight(part, layer, true), y = at::matmul(x, weight(part, layer).t());
     return bias.defined() ? y + bias : y;
   }
 
-  Tensor norm(const Tensor& x, Role w, Role b, int layer) const {
+  Tensor norm(const Tensor& x, Part part, int layer) const {
     const bool centred = config.norm == arch::Norm::kLayerNorm;
     const Tensor c = centred ? x - x.mean(-1, true) : x;
-    const Tensor y = c * at::rsqrt(c.square().mean(-1, true) + config.norm_eps) * weight(w, layer);
-    const Tensor bias = weight(b, layer);
+    const Tensor y =
+        c * at::rsqrt(c.square().mean(-1, true) + config.norm_eps) * weight(part, layer);
+    const Tensor bias = weight(part, layer, true);
     return bias.defined() ? y + bias : y;
   }
 
@@ -82,9 +83,7 @@ struct Formula {
 
   Tensor attention(const Tensor& x, int layer) const {
     const std::int64_t H = config.heads, K = config.kv_heads;
-    const Tensor qkv = linear(x, Role::kQkvWeight, Role::kQkvBias, layer)
-                           .view({B, T, H + 2 * K, D})
-                           .transpose(1, 2);
+    const Tensor qkv = linear(x, Part::kQkv, layer).view({B, T, H + 2 * K, D}).transpose(1, 2);
     const Tensor q = rotate(qkv.narrow(1, 0, H));
     const Tensor k = rotate(qkv.narrow(1, H, K)).repeat_interleave(H / K, 1);
     const Tensor v = qkv.narrow(1, H + K, K).repeat_interleave(H / K, 1);
@@ -102,32 +101,32 @@ struct Formula {
     const Tensor mixed = at::matmul(drop(weights, 3 * static_cast<std::uint64_t>(layer) + 1), v)
                              .transpose(1, 2)
                              .reshape({B, T, H * D});
-    return linear(mixed, Role::kOutWeight, Role::kOutBias, layer);
+    return linear(mixed, Part::kOut, layer);
   }
 
   Tensor mlp(const Tensor& x, int layer) const {
-    const Tensor up = linear(x, Role::kUpWeight, Role::kUpBias, layer);
+    const Tensor up = linear(x, Part::kUp, layer);
     const std::int64_t F = config.intermediate_size;
     const Tensor in = config.gated ? up.narrow(-1, 0, F) : up;
     Tensor out = config.activation == arch::Activation::kSilu   ? at::silu(in)
                  : config.activation == arch::Activation::kGelu ? at::gelu(in, "none")
                                                                 : at::gelu(in, "tanh");
     if (config.gated) out = out * up.narrow(-1, F, F);
-    return linear(out, Role::kDownWeight, Role::kDownBias, layer);
+    return linear(out, Part::kDown, layer);
   }
 
   Tensor logits() const {
-    Tensor x = rows_of(weight(Role::kTokenEmbedding, -1), batch.inputs);
-    const Tensor positions = weight(Role::kPositionEmbedding, -1);
+    Tensor x = rows_of(weight(Part::kTokenEmbedding, -1), batch.inputs);
+    const Tensor positions = weight(Part::kPositionEmbedding, -1);
     if (positions.defined()) x = x + rows_of(positions, batch.positions);
     x = drop(x, 0);
     for (int i = 0; i < config.layers; ++i) {
       const std::uint64_t site = 3 * static_cast<std::uint64_t>(i);
-      x = x + drop(attention(norm(x, Role::kNorm1Weight, Role::kNorm1Bias, i), i), site + 2);
-      x = x + drop(mlp(norm(x, Role::kNorm2Weight, Role::kNorm2Bias, i), i), site + 3);
+      x = x + drop(attention(norm(x, Part::kNorm1, i), i), site + 2);
+      x = x + drop(mlp(norm(x, Part::kNorm2, i), i), site + 3);
     }
-    x = norm(x, Role::kFinalNormWeight, Role::kFinalNormBias, -1);
-    const Role head = config.tied ? Role::kTokenEmbedding : Role::kHeadWeight;
+    x = norm(x, Part::kFinalNorm, -1);
+    const Part head = config.tied ? Part::kTokenEmbedding : Part::kHead;
     return at::matmul(x, weight(head, -1).t()).view({B * T, config.vocab_size});
   }
 };

@@ -50,7 +50,7 @@ void run(const Kernels& kernels, Weights& weights, const data::Batch& batch, dou
   ModelTensors gradients = bind(config, weights.layout(), shard.flat);
   act.set_batch(rows_of(batch, shard.first, act.rows));
   forward(kernels, config, weights.tensors(), act, place);
-  kernels.linear(act.norm_final, weights.tensors().head, {}, shard.logits);
+  kernels.linear(act.norm_final, weights.tensors().head.weight, {}, shard.logits);
   head_loss(kernels, weights.tensors(), act, static_cast<float>(scale), &gradients, place);
   backward(kernels, config, passes.recompute, weights.tensors(), act, place, gradients);
 }
