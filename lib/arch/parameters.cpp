@@ -80,7 +80,17 @@ const PartTraits& traits(Part part) {
   return kTraits.at(static_cast<std::size_t>(part));
 }
 
+bool is_multiplied(const Parameter& parameter, const TransformerConfig& config) {
+  if (parameter.part == Part::kTokenEmbedding) return config.tied;
+  return !parameter.bias && traits(parameter.part).kind == PartKind::kLinear;
+}
+
 ParameterLayout parameter_layout(const TransformerConfig& config) {
+  return parameter_layout(config, [](const Parameter&) { return false; });
+}
+
+ParameterLayout parameter_layout(const TransformerConfig& config,
+                                 const std::function<bool(const Parameter&)>& frozen) {
   check(config);
   std::vector<Parameter> forward = ForwardOrder(config).list();
   ParameterLayout layout;
@@ -88,8 +98,11 @@ ParameterLayout parameter_layout(const TransformerConfig& config) {
   for (const bool decay : {true, false}) {
     for (Parameter& p : forward) {
       if (p.decay != decay) continue;
-      p.offset = layout.size;
-      layout.size += (p.size + kAlignment - 1) / kAlignment * kAlignment;
+      p.trains = !frozen(p);
+      if (p.trains) {
+        p.offset = layout.size;
+        layout.size += (p.size + kAlignment - 1) / kAlignment * kAlignment;
+      }
       layout.parameters.push_back(std::move(p));
     }
     if (decay) layout.decay_size = layout.size;

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -40,22 +41,29 @@ struct Parameter {
   bool bias = false;
   int layer = -1;  // -1 outside the blocks
   std::vector<std::int64_t> shape;
-  std::int64_t offset = 0;  // elements from the start of the flat buffer
-  std::int64_t size = 0;    // elements
+  std::int64_t size = 0;  // elements
+  bool trains = true;
+  std::int64_t offset = 0;  // of what trains: elements from the start of the flat buffer
   bool decay = false;       // matrices and embeddings, not norms and biases
   std::string name;         // ours, for logs: "layers.3.qkv.weight"
 };
 
-// The one order of the weights, decayed ones first and each group contiguous; offsets are multiples
-// of 16 elements and the gaps are zero.
+// Whether products read it: the weight of a linear layer, or the embedding that is the head, too.
+bool is_multiplied(const Parameter& parameter, const TransformerConfig& config);
+
+// The one order of the weights, decayed ones first. What trains lies in flat buffers, each group
+// contiguous; offsets are multiples of 16 elements and the gaps are zero.
 struct ParameterLayout {
   std::vector<Parameter> parameters;
-  std::int64_t size = 0;        // elements of the flat buffer
+  std::int64_t size = 0;        // elements of a flat buffer
   std::int64_t decay_size = 0;  // the first decay_size elements decay
   // Null when the model has no such parameter.
   const Parameter* find(Part part, int layer = -1, bool bias = false) const;
 };
 ParameterLayout parameter_layout(const TransformerConfig& config);
+// The same with `frozen` parameters out of the flat buffers.
+ParameterLayout parameter_layout(const TransformerConfig& config,
+                                 const std::function<bool(const Parameter&)>& frozen);
 
 // How one tensor of a Hugging Face model lies in ours: rows [row, row + rows) of the parameter,
 // transposed there when the family stores [in, out] (GPT-2's Conv1D).

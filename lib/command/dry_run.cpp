@@ -25,8 +25,12 @@ void print_plan(std::FILE* out, const recipe::Recipe& recipe, const plan::Plan& 
                 const data::DataEstimate& data, double seconds) {
   const std::string mark = data.exact ? "" : " (estimated from a sample)";
   row(out, "model",
-      fmt::format("{} {}, {} parameters", recipe.model.arch, name_of(plan.precision),
-                  format_count(static_cast<double>(plan.parameters))));
+      fmt::format("{} {}, {} parameters{}", recipe.model.arch, name_of(plan.precision),
+                  format_count(static_cast<double>(plan.parameters)),
+                  plan.trained_parameters == plan.parameters
+                      ? ""
+                      : fmt::format(", {} of them trained",
+                                    format_count(static_cast<double>(plan.trained_parameters)))));
   row(out, "data",
       fmt::format("{} training tokens, {} evaluation tokens, vocabulary {}{}",
                   format_count(static_cast<double>(data.train_tokens)),

@@ -57,6 +57,10 @@ Changes changes_since(const std::string& folder, const TrainOptions& options,
   for (const config::Change& change : all) {
     const bool is_allowed =
         std::ranges::find(options.allow_change, change.key) != options.allow_change.end();
+    if (is_allowed && change.key == "train.freeze") {
+      throw usage_error("train.freeze: the optimizer knows only what has trained so far")
+          .hint("start a new run with model.path=" + folder);
+    }
     (is_allowed ? changes.allowed : changes.refused)
         .push_back(
             fmt::format("{}: {} -> {}", change.key, shown(change.before), shown(change.after)));

@@ -77,7 +77,7 @@ recipe::LoadedRecipe load_checked(const RecipeArguments& arguments, const Invoca
   path = model_folder(invocation, *path);
   checkpoint::ManifestCheck(*path).require("config.json");
   const arch::TransformerConfig base = arch::load_hf_config(*path);
-  weights::WeightFiles::open_folder(*path, base);
+  loaded.recipe.model.base_bf16 = weights::WeightFiles::open_folder(*path, base).bf16_parameters();
   recipe::take_base_model(loaded, base, join_path(*path, "config.json"));
   loaded.require_sound();
   return loaded;

@@ -123,7 +123,7 @@ std::vector<Buffer> activation_buffers(const arch::TransformerConfig& config, co
   // A tied embedding has gradients from the head and from lookups. In one buffer, the order of its
   // sums would depend on how many sequences a pass has.
   const std::int64_t rows_per_step = (plan.global_batch + plan.shards - 1) / plan.shards;
-  if (config.tied) {
+  if (config.tied && plan.embedding_trains) {
     shape.lookup_rows = std::min(config.vocab_size, rows_per_step * plan.length);
   }
   return activation_buffers(config, shape);

@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <limits>
 
-#include "arch/parameters.h"
+#include "arch/freeze.h"
 #include "base/error.h"
 #include "base/text.h"
 #include "plan/rules.h"
@@ -37,14 +37,15 @@ std::int64_t checkpoints_at_once(const recipe::Recipe& recipe, const Plan& plan)
 }  // namespace
 
 void plan_disk(const recipe::Recipe& recipe, const arch::TransformerConfig& config, Plan& plan) {
-  constexpr std::int64_t kFloatBytes = 4;
-  const arch::ParameterLayout layout = arch::parameter_layout(config);
+  constexpr std::int64_t kFloatBytes = 4, kBf16Bytes = 2;
+  const arch::ParameterLayout layout = arch::frozen_layout(config, recipe.train.freeze);
   const std::int64_t copies = recipe.train.ema_decay > 0 ? 2 : 1;
   std::int64_t model = 0, tensors = 0;
   for (const arch::HfTensor& tensor : arch::hf_tensors(config, layout)) {
     std::int64_t elements = 1;
     for (const std::int64_t n : tensor.shape) elements *= n;
-    model += elements * kFloatBytes;
+    const bool bf16 = keeps_bf16(layout, tensor.parameter, recipe.model.base_bf16);
+    model += elements * (bf16 && !tensor.zero ? kBf16Bytes : kFloatBytes);
     ++tensors;
   }
   // Configs and the manifest, headers, a tokenizer.json of about 64 bytes a token.

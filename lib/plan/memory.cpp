@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "arch/parameters.h"
+#include "arch/freeze.h"
 #include "plan/buffers.h"
 #include "plan/rules.h"
 
@@ -84,6 +84,24 @@ std::int64_t sample_bytes(const recipe::Recipe& recipe, const arch::TransformerC
          sum(activation_buffers(config, shape), config.layers, plan.precision).activations;
 }
 
+// What does not train, as tensor/model/weights.h keeps it: in the type of its file, with a rounded
+// copy of float matrices for bf16.
+struct FrozenBytes {
+  std::int64_t values = 0, rounded = 0;
+};
+FrozenBytes frozen_bytes(const arch::TransformerConfig& config, const arch::ParameterLayout& layout,
+                         const std::vector<bool>& bf16) {
+  FrozenBytes bytes;
+  for (std::size_t i = 0; i < layout.parameters.size(); ++i) {
+    const arch::Parameter& p = layout.parameters[i];
+    if (p.trains) continue;
+    const bool stored_bf16 = keeps_bf16(layout, i, bf16);
+    bytes.values += p.size * (stored_bf16 ? kBf16Bytes : kFloatBytes);
+    if (!stored_bf16 && arch::is_multiplied(p, config)) bytes.rounded += p.size * kBf16Bytes;
+  }
+  return bytes;
+}
+
 // Elements of the largest matrix that is a weight.
 std::int64_t largest_matrix(const arch::ParameterLayout& layout) {
   std::int64_t most = 0;
@@ -118,18 +136,26 @@ std::int64_t kernel_bytes(const arch::TransformerConfig& config,
 
 }  // namespace
 
+bool keeps_bf16(const arch::ParameterLayout& layout, std::size_t parameter,
+                const std::vector<bool>& bf16_in_files) {
+  const arch::Parameter& p = layout.parameters[parameter];
+  return !p.trains && p.shape.size() == 2 && parameter < bf16_in_files.size() &&
+         bf16_in_files[parameter];
+}
+
 void plan_memory(const recipe::Recipe& recipe, const arch::TransformerConfig& config,
                  const Machine& machine, Plan& plan) {
   // The store's pages, the tokenizer, the buffers that write a checkpoint.
   constexpr std::int64_t kWorkBytes = std::int64_t{4} << 20;
-  const arch::ParameterLayout layout = arch::parameter_layout(config);
+  const arch::ParameterLayout layout = arch::frozen_layout(config, recipe.train.freeze);
   const std::int64_t size = layout.size;
+  const FrozenBytes frozen = frozen_bytes(config, layout, recipe.model.base_bf16);
   const bool mixed = plan.precision == Precision::kBf16Mixed;
   const BufferBytes shard = sum(activation_buffers(config, plan), config.layers, plan.precision);
   plan.memory = {
       {"program", kProgramBytes},
-      {"weights", size * kFloatBytes},
-      {"bf16 weights", mixed ? size * kBf16Bytes : 0},
+      {"weights", size * kFloatBytes + frozen.values},
+      {"bf16 weights", mixed ? size * kBf16Bytes + frozen.rounded : 0},
       {"gradients", size * kFloatBytes * plan.shards},
       {"optimizer", 2 * size * kFloatBytes},
       {"average", recipe.train.ema_decay > 0 ? size * kFloatBytes : 0},

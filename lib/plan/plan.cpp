@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "arch/freeze.h"
 #include "base/error.h"
 #include "plan/rules.h"
 
@@ -27,6 +28,33 @@ std::string_view name_in(const Table& table, Enum value) {
     if (entry.value == value) return entry.name;
   }
   return {};
+}
+
+// What training without some of the parameters saves: their gradients, and below the lowest layer
+// that trains the whole backward pass.
+void plan_frozen(const arch::ParameterLayout& layout, const arch::TransformerConfig& config,
+                 Plan& plan) {
+  plan.embedding_trains = layout.find(arch::Part::kTokenEmbedding)->trains;
+  const int layers = static_cast<int>(config.layers);
+  int lowest = layers;      // that a gradient must reach
+  bool below_head = false;  // something trains there
+  for (const arch::Parameter& p : layout.parameters) {
+    if (!p.trains) continue;
+    plan.trained_parameters += p.size;
+    const bool lookup = arch::traits(p.part).kind == arch::PartKind::kEmbedding;
+    if (lookup || p.layer >= 0) lowest = std::min(lowest, std::max(p.layer, 0));
+    below_head = below_head || p.part != arch::Part::kHead;
+  }
+  const std::int64_t keys =
+      config.sliding_window > 0 ? std::min(plan.length, config.sliding_window) : plan.length;
+  plan.flops_per_token -= 8.0 * static_cast<double>(lowest * config.attention_size() * keys);
+  for (const arch::Parameter& p : layout.parameters) {
+    const bool lookup = arch::traits(p.part).kind == arch::PartKind::kEmbedding;
+    if (lookup && !arch::is_multiplied(p, config)) continue;
+    const bool above = p.layer >= 0 ? p.layer >= lowest : below_head;  // a gradient passes it
+    plan.flops_per_token -=
+        ((p.trains ? 0.0 : 2.0) + (above ? 0.0 : 2.0)) * static_cast<double>(p.size);
+  }
 }
 
 }  // namespace
@@ -58,6 +86,7 @@ void plan_shape(const recipe::Recipe& recipe, const arch::TransformerConfig& con
   }
   plan.parameters = config.parameter_count();
   plan.flops_per_token = config.flops_per_token(plan.length);
+  plan_frozen(arch::frozen_layout(config, recipe.train.freeze), config, plan);
 }
 
 Plan make_plan(const recipe::Recipe& recipe, const arch::TransformerConfig& config,
@@ -104,6 +133,7 @@ Json Plan::to_json() const {
       .set("warmup_steps", warmup_steps)
       .set("tokens_per_step", tokens_per_step)
       .set("parameters", parameters)
+      .set("trained_parameters", trained_parameters)
       .set("flops_per_token", flops_per_token)
       .set("memory", std::move(items))
       .set("memory_bytes", memory_bytes())

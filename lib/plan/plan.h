@@ -48,6 +48,8 @@ struct Plan {
   std::int64_t total_steps = 0, warmup_steps = 0;
   std::int64_t tokens_per_step = 0;
   std::int64_t parameters = 0;
+  std::int64_t trained_parameters = 0;  // without those of train.freeze
+  bool embedding_trains = true;         // that of tokens
   std::vector<MemoryItem> memory;
   std::int64_t checkpoint_bytes = 0;  // one checkpoint on disk
   std::int64_t disk_bytes = 0;        // all that are kept at one time, one being written included

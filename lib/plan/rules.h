@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include "arch/parameters.h"
 #include "arch/transformer_config.h"
 #include "plan/plan.h"
 #include "recipe/recipe.h"
@@ -25,6 +26,9 @@ void plan_horizon(const recipe::Recipe& recipe, std::int64_t rows_per_epoch,
                   std::int64_t tokens_per_epoch, Plan& plan);
 void plan_memory(const recipe::Recipe& recipe, const arch::TransformerConfig& config,
                  const Machine& machine, Plan& plan);
+// Whether a parameter that does not train stays in bfloat16, as tensor/model/weights.h keeps it.
+bool keeps_bf16(const arch::ParameterLayout& layout, std::size_t parameter,
+                const std::vector<bool>& bf16_in_files);
 void plan_disk(const recipe::Recipe& recipe, const arch::TransformerConfig& config, Plan& plan);
 
 }  // namespace llmops::plan

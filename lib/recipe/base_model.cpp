@@ -4,6 +4,8 @@
 
 #include <memory>
 
+#include "arch/freeze.h"
+#include "base/error.h"
 #include "base/text.h"
 #include "config/settings.h"
 
@@ -71,6 +73,15 @@ void take_base_model(LoadedRecipe& loaded, const arch::TransformerConfig& base,
         origin == loaded.origins.end() ? config::Place{} : origin->second.place, key,
         fmt::format("{} is more than the {} tokens that the model of model.path takes", length,
                     base.max_positions));
+  }
+  if (!loaded.recipe.train.freeze.empty()) {
+    const auto origin = loaded.origins.find("train.freeze");
+    try {
+      arch::frozen_layout(base, loaded.recipe.train.freeze);
+    } catch (const Error& error) {
+      loaded.problems.add(origin == loaded.origins.end() ? config::Place{} : origin->second.place,
+                          "train.freeze", error.what());
+    }
   }
   note_places(loaded, source);
   describe(loaded);

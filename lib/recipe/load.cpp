@@ -51,9 +51,10 @@ config::Place place_of(std::string_view key, const config::Origins& origins,
   }
 }
 
-// The sections that the rules of a section read beside it.
+// The sections that the rules of a section or key read beside it.
 constexpr std::pair<std::string_view, std::string_view> kReads[] = {
-    {"eval", "data"}, {"model", "data"}, {"model", "tokenizer"}, {"lr_scheduler", "train"}};
+    {"eval", "data"},          {"model", "data"},         {"model", "tokenizer"},
+    {"lr_scheduler", "train"}, {"train.freeze", "model"}, {"train.freeze", "tokenizer"}};
 
 // A section that was not read whole gives no ground for complaints across sections.
 bool is_doubtful(std::string_view key, const config::Problems& problems) {
@@ -62,7 +63,7 @@ bool is_doubtful(std::string_view key, const config::Problems& problems) {
   const std::string_view section = key.substr(0, key.find('.'));
   if (problems.concerns(section)) return true;
   return std::any_of(std::begin(kReads), std::end(kReads), [&](const auto& reads) {
-    return reads.first == section && problems.concerns(reads.second);
+    return (reads.first == section || reads.first == key) && problems.concerns(reads.second);
   });
 }
 

@@ -150,6 +150,9 @@ void Train::fields(config::Visitor& v) {
           one_of({"auto", "cpu", "cuda"}).operational());
   v.field("ema_decay", ema_decay, "Decay of the moving average of the weights; 0 = none.",
           between_open(0, 1));
+  v.field("freeze", freeze,
+          "Tensors that stay as they are, by their names in model.safetensors; * matches any "
+          "characters.");
 }
 
 void Optimizer::fields(config::Visitor& v) {

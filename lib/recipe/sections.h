@@ -44,6 +44,9 @@ struct Model {
   std::optional<std::string> path;
   // Of the model at `path`, no key: see recipe/base_model.h.
   std::optional<arch::TransformerConfig> base;
+  // By position in arch::parameter_layout: what the files hold in bfloat16, to be kept so where it
+  // does not train. Empty: nothing.
+  std::vector<bool> base_bf16;
   void fields(config::Visitor& v);
 };
 
@@ -100,6 +103,7 @@ struct Train {
   std::int64_t threads = 0;                    // 0 = all cores of the affinity mask
   std::string device = "auto";                 // auto = cpu unless cuda works | cpu | cuda
   double ema_decay = 0.0;                      // 0 = no average of weights
+  std::vector<std::string> freeze;             // names of tensors, with *, that stay as they are
   void fields(config::Visitor& v);
 };
 

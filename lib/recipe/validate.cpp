@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "arch/check.h"
+#include "arch/freeze.h"
 #include "base/error.h"
 #include "base/text.h"
 #include "recipe/expect.h"
@@ -98,6 +99,12 @@ class Checker {
     }
     require(config.max_positions >= r_.data.max_seq_length, "model.config.max_position_embeddings",
             "{} is below data.max_seq_length {}", config.max_positions, r_.data.max_seq_length);
+    if (!problems_.empty() || r_.train.freeze.empty()) return;
+    try {
+      arch::frozen_layout(config, r_.train.freeze);
+    } catch (const Error& error) {
+      require(false, "train.freeze", "{}", error.what());
+    }
   }
 
   void batch() {

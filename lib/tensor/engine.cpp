@@ -104,7 +104,8 @@ class TorchEngine final : public engine::Engine {
       const at::Device device(options.device == "cuda" ? at::kCUDA : at::kCPU,
                               static_cast<c10::DeviceIndex>(options.device == "cuda" ? 0 : -1));
       const bool bf16 = options.precision == "bf16";
-      Weights weights(config, device, bf16);
+      Weights weights(config, arch::parameter_layout(config, [](const auto&) { return true; }),
+                      files.bf16_parameters(), device, bf16);
       weights.load(files, check);
       return std::make_unique<EdgeModel>(make_model(config, weights.tensors(), bf16));
     });

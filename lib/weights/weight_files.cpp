@@ -135,6 +135,21 @@ void WeightFiles::match(const arch::TransformerConfig& config) {
   wanted.check_complete(parent_path(files_.front().content.path()));
 }
 
+std::vector<bool> WeightFiles::bf16_parameters() const {
+  std::vector<bool> bf16;
+  for (const File& file : files_) {
+    for (std::size_t i = 0; i < file.found.size(); ++i) {
+      if (!file.found[i] || file.found[i]->repeated) continue;
+      const HfTensor& tensor = wanted_[file.found[i]->wanted];
+      if (tensor.zero) continue;
+      const std::size_t parameter = tensor.parameter;
+      if (parameter >= bf16.size()) bf16.resize(parameter + 1, true);
+      if (file.content.tensors()[i].dtype != DType::kBF16) bf16[parameter] = false;
+    }
+  }
+  return bf16;
+}
+
 void WeightFiles::read(const Take& take, const Check& check) const {
   for (const File& file : files_) read_file(file, false, take, check);
   for (const File& file : files_) read_file(file, true, take, {});

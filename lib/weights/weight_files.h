@@ -24,6 +24,9 @@ class WeightFiles {
   static WeightFiles open_folder(const std::string& folder, const arch::TransformerConfig& config);
   static WeightFiles open_file(const std::string& path, const arch::TransformerConfig& config);
 
+  // By position in arch::parameter_layout: whether the files hold all of a parameter in bfloat16.
+  std::vector<bool> bf16_parameters() const;
+
   // Consecutive elements of a tensor, from `first` on in the layout of the file.
   struct Block {
     const arch::HfTensor& tensor;

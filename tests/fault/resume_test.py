@@ -7,6 +7,7 @@ import json
 import pathlib
 import shutil
 import sqlite3
+import struct
 
 import program
 
@@ -33,6 +34,31 @@ DAMAGES = {
     "no manifest": lambda folder: (folder / "manifest.json").unlink(),
     "no folder": lambda folder: shutil.rmtree(folder),
 }
+
+
+def tensors_of(path):
+    """{name: (type, bytes)} of a safetensors file."""
+    content = path.read_bytes()
+    size = struct.unpack("<Q", content[:8])[0]
+    header = json.loads(content[8:8 + size])
+    header.pop("__metadata__", None)
+    data = content[8 + size:]
+    return {name: (info["dtype"], data[slice(*info["data_offsets"])])
+            for name, info in header.items()}
+
+
+def round_to_bf16(path):
+    """Rewrites a safetensors file of F32 as BF16, cutting the lower half of each number."""
+    content = path.read_bytes()
+    size = struct.unpack("<Q", content[:8])[0]
+    header, data = json.loads(content[8:8 + size]), content[8 + size:]
+    for info in header.values():
+        if "dtype" in info:
+            info["dtype"] = "BF16"
+            info["data_offsets"] = [n // 2 for n in info["data_offsets"]]
+    halves = b"".join(data[i + 2:i + 4] for i in range(0, len(data), 4))
+    text = json.dumps(header).encode()
+    path.write_bytes(struct.pack("<Q", len(text)) + text + halves)
 
 
 class ResumeTest(program.ProgramTest):
@@ -88,6 +114,37 @@ class ResumeTest(program.ProgramTest):
         self.check(self.train("optimizer.weight_decay=0", *where, "--allow-change",
                               "optimizer.weight_decay"), 0,
                    "changed since the checkpoint: optimizer.weight_decay: 0.1 -> 0")
+
+    def test_what_is_frozen_keeps_bits_and_type_over_a_resume(self):
+        self.check(self.train("--export-init", "base"), 0)
+        round_to_bf16(self.folder / "base" / FILE)
+        frozen = ("model={path: ./base}",
+                  'train.freeze=[model.embed_tokens.weight, "model.layers.0.mlp.*"]')
+        self.check(self.train(*frozen, "--output-dir", "whole"), 0)
+        self.stop(*frozen)
+        first = tensors_of(self.newest() / FILE)
+        self.check(self.train(*frozen[:1], "--resume", "out/checkpoint-7"), 2,
+                   "train.freeze: [", "-> []")
+        self.check(self.train(*frozen[:1], "--resume", "out/checkpoint-7", "--allow-change",
+                              "train.freeze"), 2, "model.path=out/checkpoint-7")
+        self.check(self.train(*frozen, "--resume", "auto"), 0)
+        self.assertEqual(self.final_state(), self.final_state("whole"))
+        base = tensors_of(self.folder / "base" / FILE)
+        for file in (FILE, "model.ema.safetensors"):
+            saved = tensors_of(self.folder / "out/checkpoint-8" / file)
+            self.assertEqual(saved.keys(), base.keys())
+            for name, (kind, content) in saved.items():
+                stays = "embed_tokens" in name or ".mlp." in name
+                if stays:
+                    self.assertEqual((kind, content), base[name], name)
+                before = first[name] if file == FILE else base[name]
+                self.assertEqual((kind, content) == before, stays, name)
+                self.assertEqual(kind, "BF16" if stays else "F32", name)
+        moments = tensors_of(self.folder / "out/checkpoint-8/state/optimizer.safetensors")
+        self.assertNotIn("m.embedding.weight", moments)
+        self.assertIn("m.head.weight", moments)
+        # What was frozen is read again as it is.
+        self.check(self.run_program("generate", "out/checkpoint-8", "the", "--max-tokens", "4"), 0)
 
     def test_another_number_of_threads_is_allowed_and_told(self):
         self.stop()

@@ -38,14 +38,14 @@ struct AttentionShape {
   DropoutKey dropout;       // on the attention weights; row = (b H + h) T + query, column = key
 };
 
-// The weight of a linear layer, [O, I]. Products alone look inside, so that other ways to keep one
-// are added there.
+// The weight of a linear layer, [O, I], of either type beside either activation type. Products
+// alone look inside, so that other formats are added there.
 struct Matrix {
   Matrix() = default;
   Matrix(Tensor dense) : data(std::move(dense)) {}
   bool defined() const { return data.defined(); }
 
-  Tensor data;  // act [O, I]
+  Tensor data;  // float or bfloat16 [O, I]
 };
 
 struct AdamWStep {
@@ -57,11 +57,11 @@ struct AdamWStep {
 struct Kernels {
   const char* name;  // "cpu", "aten"
 
-  // out[n] = wte[ids[n]] (+ wpe[positions[n]]): ids, positions int32 [N]; wte float [V, C]; wpe
-  // float [P, C], optional; out float [N, C].
+  // out[n] = wte[ids[n]] (+ wpe[positions[n]]): ids, positions int32 [N]; wte [V, C] and wpe [P,
+  // C], optional, float or bfloat16 each; out float [N, C].
   void (*embed)(const Tensor& ids, const Tensor& positions, const Tensor& wte, const Tensor& wpe,
                 Tensor& out);
-  // dwte[ids[n]] += dout[n]; dwpe[positions[n]] += dout[n] (optional).
+  // dwte[ids[n]] += dout[n]; dwpe[positions[n]] += dout[n]; either is optional.
   void (*embed_backward)(const Tensor& ids, const Tensor& positions, const Tensor& dout,
                          Tensor& dwte, Tensor& dwpe);
 
@@ -72,9 +72,9 @@ struct Kernels {
                    const Tensor& weight, const Tensor& bias, double eps, Tensor& sum, Tensor& y,
                    Tensor& mean, Tensor& rstd);
   // dsum += d norm(sum) / d sum applied to dy: dy act [N, C], sum as add_norm left it, dsum float
-  // [N, C]; dweight, dbias (optional) float [C] +=. dsum_act (optional, act [N, C]) receives the
-  // final dsum in the activation type. On a CPU, sums over the rows are taken sequence by sequence
-  // (`length` rows each), so that two calls with a sequence each give the bits of one with both.
+  // [N, C]; dweight, dbias (both optional) float [C] +=. dsum_act (optional, act [N, C]) receives
+  // the final dsum in the activation type. On a CPU, sums over the rows are taken sequence by
+  // sequence (`length` rows each): two calls with one each give the bits of one call with both.
   void (*norm_backward)(arch::Norm kind, const Tensor& dy, const Tensor& sum, const Tensor& weight,
                         const Tensor& mean, const Tensor& rstd, std::int64_t length, Tensor& dsum,
                         Tensor& dweight, Tensor& dbias, Tensor& dsum_act);
@@ -110,7 +110,7 @@ struct Kernels {
                               bool gated, Tensor& dpre);
   // dx = dy w: dy act [N, O], dx act [N, I].
   void (*linear_backward_input)(const Tensor& dy, const Matrix& w, Tensor& dx);
-  // dw float [O, I] += dy^T x; dbias float [O] += column sums of dy (optional).
+  // dw float [O, I] += dy^T x; dbias float [O] += column sums of dy; either is optional.
   void (*linear_backward_weight)(const Tensor& dy, const Tensor& x, Tensor& dw, Tensor& dbias);
 
   // x act or float [N, C] is masked and scaled in place; on a gradient this is the backward.

@@ -47,6 +47,11 @@ struct Pass {
   void norm2(std::size_t layer, const Tensor& residual, const Tensor& delta) const;
 
   const Tensor& branch_gradient(std::size_t layer, Site site) const;
+  // Gradients of what trains of a linear layer.
+  void weight_gradient(const Tensor& dy, const Tensor& x, Linear& gradient) const {
+    if (!gradient.weight.defined() && !gradient.bias.defined()) return;
+    kernels.linear_backward_weight(dy, x, gradient.weight.data, gradient.bias);
+  }
   void mlp_backward(std::size_t layer, Layer& gradients) const;
   void attention_backward(std::size_t layer, Layer& gradients) const;
 };
@@ -103,11 +108,11 @@ void Pass::mlp_backward(std::size_t layer, Layer& g) const {
   const Layer& w = weights.layers[layer];
   LayerActivations& a = act.layers[layer];
   const Tensor& dout = branch_gradient(layer, kMlpOut);
-  kernels.linear_backward_weight(dout, a.mlp_act, g.down.weight.data, g.down.bias);
+  weight_gradient(dout, a.mlp_act, g.down);
   kernels.linear_backward_input(dout, w.down.weight, act.dmlp_act);
   kernels.activation_backward(a.mlp_pre, act.dmlp_act, config.activation, config.gated,
                               act.dmlp_pre);
-  kernels.linear_backward_weight(act.dmlp_pre, a.norm2, g.up.weight.data, g.up.bias);
+  weight_gradient(act.dmlp_pre, a.norm2, g.up);
   kernels.linear_backward_input(act.dmlp_pre, w.up.weight, act.dnorm);
   kernels.norm_backward(config.norm, act.dnorm, a.x_mid, w.norm2.weight, a.mean2, a.rstd2,
                         act.length, act.dresidual, g.norm2.weight, g.norm2.bias, act.dresidual_act);
@@ -117,7 +122,7 @@ void Pass::attention_backward(std::size_t layer, Layer& g) const {
   const Layer& w = weights.layers[layer];
   LayerActivations& a = act.layers[layer];
   const Tensor& dout = branch_gradient(layer, kAttentionOut);
-  kernels.linear_backward_weight(dout, a.attention, g.out.weight.data, g.out.bias);
+  weight_gradient(dout, a.attention, g.out);
   kernels.linear_backward_input(dout, w.out.weight, act.dattention);
   kernels.attention_backward(attention_shape(layer), a.qkv, act.segments, a.attention, a.lse,
                              act.dattention, act.dqkv);
@@ -125,10 +130,36 @@ void Pass::attention_backward(std::size_t layer, Layer& g) const {
     kernels.rope(act.dqkv, act.positions, act.rope_cos, act.rope_sin, config.heads, config.kv_heads,
                  true);
   }
-  kernels.linear_backward_weight(act.dqkv, a.norm1, g.qkv.weight.data, g.qkv.bias);
+  weight_gradient(act.dqkv, a.norm1, g.qkv);
   kernels.linear_backward_input(act.dqkv, w.qkv.weight, act.dnorm);
   kernels.norm_backward(config.norm, act.dnorm, a.x_in, w.norm1.weight, a.mean1, a.rstd1,
                         act.length, act.dresidual, g.norm1.weight, g.norm1.bias, act.dresidual_act);
+}
+
+bool any(const Norm& norm) {
+  return norm.weight.defined() || norm.bias.defined();
+}
+bool any(const Linear& linear) {
+  return linear.weight.defined() || linear.bias.defined();
+}
+
+bool embeddings_train(const ModelTensors& gradients) {
+  return gradients.token_embedding.defined() || gradients.position_embedding.defined();
+}
+
+// The lowest layer that a backward pass must reach; the number of layers when none must.
+std::size_t lowest_layer(const ModelTensors& gradients) {
+  if (embeddings_train(gradients)) return 0;
+  const auto trains = [](const Layer& g) {
+    return any(g.norm1) || any(g.qkv) || any(g.out) || any(g.norm2) || any(g.up) || any(g.down);
+  };
+  const auto first = std::find_if(gradients.layers.begin(), gradients.layers.end(), trains);
+  return static_cast<std::size_t>(first - gradients.layers.begin());
+}
+
+// Whether a gradient must pass the head.
+bool trains_below_head(const ModelTensors& gradients) {
+  return any(gradients.final_norm) || lowest_layer(gradients) < gradients.layers.size();
 }
 
 }  // namespace
@@ -163,6 +194,7 @@ bool head_loss(const Kernels& kernels, const ModelTensors& weights, Activations&
   const std::int64_t rows = act.norm_final.size(0), most = act.logits.size(0);
   // Chunks of about equal size: a last one of a few rows would be summed by other kernels.
   const std::int64_t chunks = (rows + most - 1) / most;
+  const bool below = gradients && trains_below_head(*gradients);
   Tensor no_bias;
   for (std::int64_t chunk = 0; chunk < chunks; ++chunk) {
     if (context.given_up()) return false;
@@ -178,9 +210,13 @@ bool head_loss(const Kernels& kernels, const ModelTensors& weights, Activations&
       continue;
     }
     kernels.cross_entropy(logits, targets, scale, losses);
-    Tensor dhidden = act.dnorm.narrow(0, begin, count);
-    kernels.linear_backward_input(logits, weights.head.weight, dhidden);
-    kernels.linear_backward_weight(logits, hidden, gradients->head.weight.data, no_bias);
+    if (below) {
+      Tensor dhidden = act.dnorm.narrow(0, begin, count);
+      kernels.linear_backward_input(logits, weights.head.weight, dhidden);
+    }
+    if (gradients->head.weight.defined()) {
+      kernels.linear_backward_weight(logits, hidden, gradients->head.weight.data, no_bias);
+    }
   }
   return true;
 }
@@ -188,12 +224,14 @@ bool head_loss(const Kernels& kernels, const ModelTensors& weights, Activations&
 bool backward(const Kernels& kernels, const arch::TransformerConfig& config, plan::Recompute mode,
               const ModelTensors& weights, Activations& act, const PassContext& context,
               ModelTensors& gradients) {
+  if (!trains_below_head(gradients)) return true;
   const Pass pass{kernels, config, weights, act, context};
   act.dresidual.zero_();
   kernels.norm_backward(config.norm, act.dnorm, act.x_final, weights.final_norm.weight,
                         act.mean_final, act.rstd_final, act.length, act.dresidual,
                         gradients.final_norm.weight, gradients.final_norm.bias, act.dresidual_act);
-  for (std::size_t layer = act.layers.size(); layer-- > 0;) {
+  const std::size_t lowest = lowest_layer(gradients);
+  for (std::size_t layer = act.layers.size(); layer-- > lowest;) {
     if (context.given_up()) return false;
     LayerActivations& a = act.layers[layer];
     if (mode != plan::Recompute::kOff) pass.norm1(layer, a.x_in, {});
@@ -210,6 +248,7 @@ bool backward(const Kernels& kernels, const arch::TransformerConfig& config, pla
     pass.mlp_backward(layer, gradients.layers[layer]);
     pass.attention_backward(layer, gradients.layers[layer]);
   }
+  if (!embeddings_train(gradients)) return true;
   pass.drop(act.dresidual, 0, kEmbedding);
   Tensor& looked_up = act.lookup.defined() ? act.lookup : gradients.token_embedding;
   kernels.embed_backward(act.lookup.defined() ? act.slots : act.ids, act.positions, act.dresidual,

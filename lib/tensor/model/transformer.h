@@ -31,11 +31,13 @@ bool forward(const Kernels& kernels, const arch::TransformerConfig& config,
 
 // After forward: losses of all targets (float [N], 0 without a target), and with `scale` != 0 the
 // gradient of scale * sum(losses) through the head: activations.dnorm receives the part for
-// norm_final, the head's gradient is accumulated. Logits exist for a chunk of rows at a time.
+// norm_final, if anything below trains; the head's gradient is accumulated. Logits exist for a
+// chunk of rows at a time.
 bool head_loss(const Kernels& kernels, const ModelTensors& weights, Activations& activations,
                float scale, ModelTensors* gradients, const PassContext& context);
 
-// From activations.dnorm (gradient of norm_final) to all gradients, which are accumulated.
+// From activations.dnorm (gradient of norm_final) to all gradients, which are accumulated, down to
+// the lowest layer that trains: undefined gradients are those of what is frozen.
 bool backward(const Kernels& kernels, const arch::TransformerConfig& config, plan::Recompute mode,
               const ModelTensors& weights, Activations& activations, const PassContext& context,
               ModelTensors& gradients);

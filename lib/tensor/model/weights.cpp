@@ -2,9 +2,10 @@
 
 #include <ATen/Parallel.h>
 #include <ATen/ops/empty.h>
-#include <ATen/ops/zeros.h>
 
 #include <cmath>
+#include <functional>
+#include <optional>
 
 #include "base/error.h"
 #include "base/random.h"
@@ -16,10 +17,6 @@ namespace {
 
 using arch::Part;
 using arch::PartKind;
-
-bool is_matrix(const arch::Parameter& parameter) {
-  return !parameter.bias && arch::traits(parameter.part).kind == PartKind::kLinear;
-}
 
 Tensor& slot(Norm& norm, bool bias) {
   return bias ? norm.bias : norm.weight;
@@ -78,52 +75,126 @@ void fill_normal(std::span<float> out, double deviation, std::uint64_t seed, std
   });
 }
 
+// Zeros for each parameter that `type_of` names a type for, those of a type in one piece.
+void place(const arch::ParameterLayout& layout, const at::Device& device,
+           const std::function<std::optional<at::ScalarType>(std::size_t)>& type_of,
+           ParameterTensors& to) {
+  constexpr std::int64_t kAlignment = 32;  // elements
+  for (const at::ScalarType type : {at::kFloat, at::kBFloat16}) {
+    std::vector<std::int64_t> offsets(layout.parameters.size(), -1);
+    std::int64_t size = 0;
+    for (std::size_t i = 0; i < offsets.size(); ++i) {
+      if (type_of(i) != type) continue;
+      offsets[i] = size;
+      size += (layout.parameters[i].size + kAlignment - 1) / kAlignment * kAlignment;
+    }
+    const Tensor all = resident_zeros(size, at::TensorOptions(device).dtype(type));
+    for (std::size_t i = 0; i < offsets.size(); ++i) {
+      const arch::Parameter& p = layout.parameters[i];
+      if (offsets[i] >= 0) to[i] = all.narrow(0, offsets[i], p.size).view(p.shape);
+    }
+  }
+}
+
 }  // namespace
 
-ModelTensors bind(const arch::TransformerConfig& config, const arch::ParameterLayout& layout,
-                  const Tensor& flat, const Tensor& compute) {
+ParameterTensors views(const arch::ParameterLayout& layout, const Tensor& flat) {
+  ParameterTensors tensors;
+  for (const arch::Parameter& p : layout.parameters) {
+    tensors.push_back(p.trains ? flat.narrow(0, p.offset, p.size).view(p.shape) : Tensor());
+  }
+  return tensors;
+}
+
+ModelTensors assemble(const arch::TransformerConfig& config, const arch::ParameterLayout& layout,
+                      const ParameterTensors& values, const ParameterTensors& products) {
+  const auto matrix = [&](std::size_t i) {
+    return !products.empty() && products[i].defined() ? products[i] : values[i];
+  };
   ModelTensors model;
   model.layers.resize(static_cast<std::size_t>(config.layers));
-  for (const arch::Parameter& parameter : layout.parameters) {
-    const Tensor& from = compute.defined() && is_matrix(parameter) ? compute : flat;
-    slot(model, parameter) = from.narrow(0, parameter.offset, parameter.size).view(parameter.shape);
-  }
-  if (config.tied) {
-    const arch::Parameter* embedding = layout.find(Part::kTokenEmbedding);
-    model.head.weight = (compute.defined() ? compute : flat)
-                            .narrow(0, embedding->offset, embedding->size)
-                            .view(embedding->shape);
+  for (std::size_t i = 0; i < layout.parameters.size(); ++i) {
+    const arch::Parameter& p = layout.parameters[i];
+    const bool lookup = arch::traits(p.part).kind == PartKind::kEmbedding;
+    slot(model, p) = !lookup && arch::is_multiplied(p, config) ? matrix(i) : values[i];
+    if (p.part == Part::kTokenEmbedding && config.tied) model.head.weight = matrix(i);
   }
   return model;
 }
 
 Weights::Weights(const arch::TransformerConfig& config, const at::Device& device, bool bf16)
-    : config_(config), layout_(arch::parameter_layout(config)) {
+    : Weights(config, arch::parameter_layout(config), {}, device, bf16) {}
+
+Weights::Weights(const arch::TransformerConfig& config, arch::ParameterLayout layout,
+                 const std::vector<bool>& bf16_in_files, const at::Device& device, bool bf16)
+    : config_(config), layout_(std::move(layout)), bf16_(bf16) {
   const at::TensorOptions options(device);
   flat_ = resident_zeros(layout_.size, options.dtype(at::kFloat));
-  if (bf16) compute_ = resident_zeros(layout_.size, options.dtype(at::kBFloat16));
-  tensors_ = bind(config_, layout_, flat_, compute_);
+  values_ = views(layout_, flat_);
+  if (bf16) {
+    compute_ = resident_zeros(layout_.size, options.dtype(at::kBFloat16));
+    products_ = views(layout_, compute_);
+  }
+  place_frozen(bf16_in_files);
+  tensors_ = assemble(config_, layout_, values_, products_);
+}
+
+void Weights::place_frozen(const std::vector<bool>& bf16_in_files) {
+  const bool saved = layout_.size > 0;  // when something trains
+  const auto type_of = [&](std::size_t i) -> std::optional<at::ScalarType> {
+    const arch::Parameter& p = layout_.parameters[i];
+    if (p.trains) return std::nullopt;
+    const bool table = p.shape.size() == 2;
+    const bool lookup = arch::traits(p.part).kind == PartKind::kEmbedding;
+    const bool in_file = i < bf16_in_files.size() && bf16_in_files[i];
+    // Only the processor's products widen weights as they read them.
+    const bool kept = in_file && (bf16_ || device().is_cpu());
+    const bool rounded = bf16_ && !saved && !lookup;
+    return table && (kept || rounded) ? at::kBFloat16 : at::kFloat;
+  };
+  place(layout_, device(), type_of, values_);
+  if (!bf16_) return;
+  const auto copy_type = [&](std::size_t i) -> std::optional<at::ScalarType> {
+    const bool copied =
+        type_of(i) == at::kFloat && arch::is_multiplied(layout_.parameters[i], config_);
+    return copied ? std::optional(at::kBFloat16) : std::nullopt;
+  };
+  place(layout_, device(), copy_type, products_);
+}
+
+ParameterTensors Weights::values_with(const Tensor& flat) const {
+  ParameterTensors tensors = views(layout_, flat);
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
+    if (!tensors[i].defined()) tensors[i] = values_[i];
+  }
+  return tensors;
 }
 
 void Weights::initialize(std::uint64_t seed) {
-  Tensor host = flat_.is_cpu() ? flat_ : at::zeros({layout_.size}, at::kFloat);
-  float* data = host.data_ptr<float>();
   for (std::size_t i = 0; i < layout_.parameters.size(); ++i) {
     const arch::Parameter& parameter = layout_.parameters[i];
-    std::span<float> values(data + parameter.offset, static_cast<std::size_t>(parameter.size));
+    Tensor& to = values_[i];
+    const bool in_place = to.is_cpu() && to.scalar_type() == at::kFloat;
+    const Tensor host = in_place ? to : at::empty(to.sizes(), at::kFloat);
+    const std::span values(host.data_ptr<float>(), static_cast<std::size_t>(parameter.size));
     const double deviation = init_deviation(config_, parameter);
     if (deviation > 0) {
       fill_normal(values, deviation, seed, i);
     } else {
-      std::fill(values.begin(), values.end(), parameter.bias ? 0.0f : 1.0f);
+      const bool scale = !parameter.bias && arch::traits(parameter.part).kind == PartKind::kNorm;
+      std::fill(values.begin(), values.end(), scale ? 1.0f : 0.0f);
     }
+    if (!in_place) to.copy_(host);
   }
-  if (!flat_.is_cpu()) flat_.copy_(host);
   refresh_compute();
 }
 
 void Weights::refresh_compute() {
-  if (compute_.defined()) compute_.copy_(flat_);
+  if (!bf16_) return;
+  compute_.copy_(flat_);
+  for (std::size_t i = 0; i < products_.size(); ++i) {
+    if (!layout_.parameters[i].trains && products_[i].defined()) products_[i].copy_(values_[i]);
+  }
 }
 
 }  // namespace llmops::tensor

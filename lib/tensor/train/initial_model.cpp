@@ -20,7 +20,7 @@ void write_initial_model(const engine::TrainJob& job, const std::string& folder)
   make_directories(folder);
   // The weights first: their file must be new, and so is the folder of a model.
   weights::write_safetensors(join_path(folder, "model.safetensors"),
-                             hf_sources(job.config, weights.layout(), weights.flat()),
+                             hf_sources(job.config, weights.layout(), weights.values()),
                              {{"format", "pt"}});
   for (const FolderFile& file : hf_folder_files(job.config, job.dataset->tokenizer())) {
     write_file_durably(join_path(folder, file.name), file.content);

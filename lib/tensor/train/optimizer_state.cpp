@@ -36,6 +36,7 @@ std::vector<std::vector<Entry>> entries_of(const arch::ParameterLayout& layout, 
        {std::pair{"m.", &step.moment1()}, std::pair{"v.", &step.moment2()}}) {
     std::vector<Entry>& entries = buffers.emplace_back();
     for (const arch::Parameter& p : layout.parameters) {
+      if (!p.trains) continue;
       entries.push_back({prefix + p.name, DType::kF32, p.shape, flat, p.offset, p.size});
     }
   }

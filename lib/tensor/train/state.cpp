@@ -58,9 +58,10 @@ std::string save_checkpoint(const engine::TrainJob& job, const checkpoint::Train
     const std::map<std::string, std::string> metadata{{"format", "pt"}};
     writer.add(name, weights::write_safetensors(join_path(writer.path(), name), tensors, metadata));
   };
-  save(kModelFile, hf_sources(weights.config(), weights.layout(), weights.flat()));
+  save(kModelFile, hf_sources(weights.config(), weights.layout(), weights.values()));
   if (step.average().defined()) {
-    save(kAverageFile, hf_sources(weights.config(), weights.layout(), step.average()));
+    save(kAverageFile,
+         hf_sources(weights.config(), weights.layout(), weights.values_with(step.average())));
   }
   for (const FolderFile& file : hf_folder_files(weights.config(), job.dataset->tokenizer())) {
     writer.write(file.name, file.content);
@@ -81,8 +82,8 @@ checkpoint::TrainState load_checkpoint(const std::string& folder, Weights& weigh
   read_optimizer(join_path(folder, kOptimizerFile), weights.layout(), step);
   if (step.average().defined()) {
     const std::string path = join_path(folder, kAverageFile);
-    load_flat(weights::WeightFiles::open_file(path, weights.config()), weights.layout(),
-              step.average());
+    load_parameters(weights::WeightFiles::open_file(path, weights.config()), weights.layout(),
+                    views(weights.layout(), step.average()));
   }
   return state;
 }

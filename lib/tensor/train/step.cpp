@@ -42,10 +42,11 @@ TrainStep::TrainStep(const plan::Plan& plan, const recipe::Optimizer& optimizer,
   for (int i = 0; i < plan.shards; ++i) {
     const auto buffers = plan::activation_buffers(weights.config(), plan);
     gradients_.push_back(zeros_like_flat(weights));
-    shards_.push_back({Activations(weights.config(), buffers, plan.shard_rows, plan.length,
-                                   weights.device(), plan.precision),
-                       bind(weights.config(), weights.layout(), gradients_.back()),
-                       scalar(weights.device())});
+    shards_.push_back(
+        {Activations(weights.config(), buffers, plan.shard_rows, plan.length, weights.device(),
+                     plan.precision),
+         assemble(weights.config(), weights.layout(), views(weights.layout(), gradients_.back())),
+         scalar(weights.device())});
   }
   m_ = zeros_like_flat(weights);
   v_ = zeros_like_flat(weights);
@@ -113,7 +114,9 @@ void TrainStep::discard() {
 
 void TrainStep::reduce() {
   for (Shard& shard : shards_) {
-    shard.activations.add_lookups(shard.gradients.token_embedding);
+    if (Tensor& gradient = shard.gradients.token_embedding; gradient.defined()) {
+      shard.activations.add_lookups(gradient);
+    }
   }
   Tensor none;
   if (shards_.size() == 1) kernels_.reduce(gradients_[0], none, norm_squared_);

@@ -1,5 +1,6 @@
 #include "plan/plan.h"
 
+#include "arch/parameters.h"
 #include "base/error.h"
 #include "models.h"
 #include "tests/catch.h"
@@ -52,6 +53,35 @@ TEST_CASE("bf16 is chosen where hardware and size make it pay, or where it is as
   CHECK(precision(small, false) == Precision::kBf16Mixed);
   recipe.train.precision = "fp32";
   CHECK(precision(large, true) == Precision::kFp32);
+}
+
+TEST_CASE("what is frozen has no gradients, no moments and fewer operations") {
+  recipe::Recipe recipe = recipe_of(8, 64);
+  const auto config = gpt2(12, 512);
+  const auto planned = [&] { return make_plan(recipe, config, 10, 5120, machine(2)); };
+  const Plan full = planned();
+  CHECK(full.trained_parameters == full.parameters);
+  recipe.train.freeze = {"transformer.wte.weight"};
+  const Plan head = planned();
+  const std::int64_t table = config.vocab_size * config.hidden_size;
+  CHECK(head.trained_parameters == full.parameters - table);
+  CHECK(head.flops_per_token == Approx(full.flops_per_token - 2.0 * static_cast<double>(table)));
+  CHECK(item(head, "weights") == item(full, "weights"));
+  CHECK(item(full, "optimizer") - item(head, "optimizer") == 8 * table);
+  CHECK(item(full, "gradients") - item(head, "gradients") == 4 * table);
+  CHECK(head.checkpoint_bytes < full.checkpoint_bytes - 7 * table);
+  // Below the lowest layer that trains there is no backward pass: a third of the products remain,
+  // and the gradient that passes the head to the last norm (weight and bias).
+  recipe.train.freeze = {"transformer.w?e.weight", "transformer.h.*"};
+  CHECK(planned().flops_per_token ==
+        Approx(full.flops_per_token / 3 + 2.0 * static_cast<double>(table) + 4.0 * 2 * 512));
+  // Bfloat16 stays so in memory and on the disk, where it does not train.
+  const Plan wide = planned();
+  recipe.model.base_bf16.assign(arch::parameter_layout(config).parameters.size(), true);
+  const Plan narrow = planned();
+  const std::int64_t saved = item(wide, "weights") - item(narrow, "weights");
+  CHECK(saved > 2 * table);
+  CHECK(wide.checkpoint_bytes - narrow.checkpoint_bytes == saved);
 }
 
 TEST_CASE("logits exist for some of the rows, in equal chunks, when the vocabulary is large") {

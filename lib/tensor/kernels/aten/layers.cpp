@@ -13,19 +13,20 @@ namespace llmops::tensor::aten {
 
 void embed(const Tensor& ids, const Tensor& positions, const Tensor& wte, const Tensor& wpe,
            Tensor& out) {
-  at::index_select_out(out, wte, 0, ids.reshape({-1}));
+  out.copy_(wte.index_select(0, ids.reshape({-1})));
   if (wpe.defined()) out.add_(wpe.index_select(0, positions.reshape({-1})));
 }
 
 void embed_backward(const Tensor& ids, const Tensor& positions, const Tensor& dout, Tensor& dwte,
                     Tensor& dwpe) {
   // embedding_dense_backward sorts or runs in order; index_add_ would use atomics on a GPU.
-  dwte.add_(
-      at::embedding_dense_backward(dout, ids.reshape({-1}).to(at::kLong), dwte.size(0), -1, false));
-  if (dwpe.defined()) {
-    dwpe.add_(at::embedding_dense_backward(dout, positions.reshape({-1}).to(at::kLong),
-                                           dwpe.size(0), -1, false));
-  }
+  const auto add = [&dout](const Tensor& rows, Tensor& table) {
+    if (!table.defined()) return;
+    table.add_(at::embedding_dense_backward(dout, rows.reshape({-1}).to(at::kLong), table.size(0),
+                                            -1, false));
+  };
+  add(ids, dwte);
+  add(positions, dwpe);
 }
 
 void add_norm(arch::Norm kind, const Tensor& residual, const Tensor& delta, const Tensor& weight,
@@ -59,7 +60,7 @@ void norm_backward(arch::Norm kind, const Tensor& dy, const Tensor& sum, const T
   Tensor dx = scaled - normal * (scaled * normal).mean(-1, true);
   if (layer_norm) dx.sub_(scaled.mean(-1, true));
   dsum.add_(dx.mul_(row_rstd));
-  dweight.add_((grad * normal).sum(0));
+  if (dweight.defined()) dweight.add_((grad * normal).sum(0));
   if (dbias.defined()) dbias.add_(grad.sum(0));
   if (dsum_act.defined()) dsum_act.copy_(dsum);
 }

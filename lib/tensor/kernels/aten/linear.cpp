@@ -38,10 +38,11 @@ Tensor activate_backward(const Tensor& dout, const Tensor& x, arch::Activation k
 }  // namespace
 
 void linear(const Tensor& x, const Matrix& w, const Tensor& bias, Tensor& y) {
+  const Tensor weight = w.data.to(x.scalar_type()).t();
   if (bias.defined()) {
-    at::addmm_out(y, bias.to(y.scalar_type()), x, w.data.t());
+    at::addmm_out(y, bias.to(y.scalar_type()), x, weight);
   } else {
-    at::mm_out(y, x, w.data.t());
+    at::mm_out(y, x, weight);
   }
 }
 
@@ -75,17 +76,18 @@ void activation_backward(const Tensor& pre, const Tensor& dout, arch::Activation
 }
 
 void linear_backward_input(const Tensor& dy, const Matrix& w, Tensor& dx) {
-  at::mm_out(dx, dy, w.data);
+  at::mm_out(dx, dy, w.data.to(dy.scalar_type()));
 }
 
 void linear_backward_weight(const Tensor& dy, const Tensor& x, Tensor& dw, Tensor& dbias) {
+  if (dbias.defined()) dbias.add_(dy.sum(0, false, at::kFloat));
+  if (!dw.defined()) return;
   if (dy.is_cuda() && dy.scalar_type() == at::kBFloat16) {
     // cuBLAS accumulates bf16 products into the float gradient.
     at::addmm_out(dw, dw, dy.t(), x, at::kFloat);
   } else {
     at::addmm_out(dw, dw, dy.to(at::kFloat).t(), x.to(at::kFloat));
   }
-  if (dbias.defined()) dbias.add_(dy.sum(0, false, at::kFloat));
 }
 
 }  // namespace llmops::tensor::aten

@@ -4,17 +4,22 @@
 namespace llmops::tensor::LLMOPS_ISA {
 
 void embed(Index rows, Index columns, const std::int32_t* ids, const std::int32_t* positions,
-           const float* wte, const float* wpe, float* out) {
+           cpu::Act wte, cpu::Act wpe, float* out) {
   parallel_for(rows, 8192 / columns, [&](Index begin, Index end) {
-    for (Index r = begin; r < end; ++r) {
-      const float* token = wte + ids[r] * columns;
-      const float* position = wpe ? wpe + positions[r] * columns : nullptr;
-      each_vector(columns, [&](Index i, Index n) {
-        Vec v = load_n(token + i, n);
-        if (position) v += load_n(position + i, n);
-        store_n(out + r * columns + i, v, n);
+    const auto add = [&](const cpu::Act& table, const std::int32_t* places, bool first) {
+      with_type(table, [&](const auto* data) {
+        for (Index r = begin; r < end; ++r) {
+          const auto* from = data + places[r] * columns;
+          float* to = out + r * columns;
+          each_vector(columns, [&](Index i, Index n) {
+            const Vec v = load_n(from + i, n);
+            store_n(to + i, first ? v : load_n(to + i, n) + v, n);
+          });
+        }
       });
-    }
+    };
+    add(wte, ids, true);
+    if (wpe.data) add(wpe, positions, false);
   });
 }
 

@@ -42,8 +42,8 @@ void put(const GemmCall& call, T* c, Index row, Index column, float sum) {
   store_some(to, splat(sum), 1);
 }
 
-template <class T>
-void columns(const GemmCall& call, const T* a, const T* b, Index begin, Index end) {
+template <class A, class B>
+void columns(const GemmCall& call, const A* a, const B* b, Index begin, Index end) {
   with_constant<4>(call.m, [&](auto rows) {
     constexpr int R = decltype(rows)::value;
     for (Index column = begin; column < end; column += kColumns) {
@@ -64,11 +64,12 @@ void columns(const GemmCall& call, const T* a, const T* b, Index begin, Index en
 }  // namespace
 
 bool gemm_few_rows(const GemmCall& call) {
-  if (call.m > 4 || call.a_k != 1 || call.b_k != 1 || call.a.bf16 != call.b.bf16) return false;
+  if (call.m > 4 || call.a_k != 1 || call.b_k != 1) return false;
   with_type(call.a, [&](auto* a) {
-    const auto* b = static_cast<decltype(a)>(call.b.data);
-    parallel_for(call.n, ceil_div(65536, max(1, call.k)),
-                 [&](Index begin, Index end) { columns(call, a, b, begin, end); });
+    with_type(call.b, [&](auto* b) {
+      parallel_for(call.n, ceil_div(65536, max(1, call.k)),
+                   [&](Index begin, Index end) { columns(call, a, b, begin, end); });
+    });
   });
   if (call.rows_done) call.rows_done(call.context, 0, call.m);
   return true;

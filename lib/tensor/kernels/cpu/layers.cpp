@@ -8,17 +8,18 @@ void embed(const Tensor& ids, const Tensor& positions, const Tensor& wte, const 
            Tensor& out) {
   LLMOPS_CHECK(out.numel() == ids.numel() * wte.size(1));
   raw().embed(ids.numel(), wte.size(1), ints(ids), wpe.defined() ? ints(positions) : nullptr,
-              floats(wte), floats_or_null(wpe), floats(out));
+              act(wte), act_or_null(wpe), floats(out));
 }
 
 void embed_backward(const Tensor& ids, const Tensor& positions, const Tensor& dout, Tensor& dwte,
                     Tensor& dwpe) {
-  const Index rows = ids.numel(), columns = dwte.size(1);
-  LLMOPS_CHECK(dout.numel() == rows * columns);
-  raw().embed_backward(rows, columns, ints(ids), floats(dout), floats(dwte));
-  if (dwpe.defined()) {
-    raw().embed_backward(rows, columns, ints(positions), floats(dout), floats(dwpe));
-  }
+  const auto add = [&](const Tensor& rows, Tensor& table) {
+    if (!table.defined()) return;
+    LLMOPS_CHECK(dout.numel() == rows.numel() * table.size(1));
+    raw().embed_backward(rows.numel(), table.size(1), ints(rows), floats(dout), floats(table));
+  };
+  add(ids, dwte);
+  add(positions, dwpe);
 }
 
 void add_norm(arch::Norm kind, const Tensor& residual, const Tensor& delta, const Tensor& weight,
@@ -58,7 +59,7 @@ void norm_backward(arch::Norm kind, const Tensor& dy, const Tensor& sum, const T
                        .mean = layer_norm ? floats(mean) : nullptr,
                        .rstd = floats(rstd),
                        .dsum = floats(dsum),
-                       .dweight = floats(dweight),
+                       .dweight = floats_or_null(dweight),
                        .dbias = floats_or_null(dbias),
                        .dsum_act = act_or_null(dsum_act)});
 }

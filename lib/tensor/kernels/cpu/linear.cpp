@@ -16,8 +16,9 @@ namespace {
 constexpr int kRowMajor = 101, kAsIs = 111, kTransposed = 112;  // of CBLAS
 
 // oneDNN has the kernels for the tile registers, and MKL one that adds into float.
-bool by_onednn(const Tensor& x) {
-  return isa() == Isa::kAmx && x.scalar_type() == at::kBFloat16;
+bool by_onednn(const Tensor& x, const Tensor& other) {
+  return isa() == Isa::kAmx && x.scalar_type() == at::kBFloat16 &&
+         other.scalar_type() == at::kBFloat16;
 }
 
 ActivationCall activation_call(const Tensor& pre, arch::Activation kind, bool gated,
@@ -48,7 +49,7 @@ GemmCall forward_call(const Tensor& x, const Matrix& w, const Tensor& bias, cons
   const Index inputs = w.data.size(1), outputs = w.data.size(0);
   const Index rows = x.numel() / inputs;
   LLMOPS_CHECK(x.size(-1) == inputs && y.numel() == rows * outputs);
-  LLMOPS_CHECK(x.scalar_type() == w.data.scalar_type() && x.scalar_type() == y.scalar_type());
+  LLMOPS_CHECK(x.scalar_type() == y.scalar_type());
   return {.m = rows,
           .n = outputs,
           .k = inputs,
@@ -65,13 +66,13 @@ GemmCall forward_call(const Tensor& x, const Matrix& w, const Tensor& bias, cons
 }  // namespace
 
 void linear(const Tensor& x, const Matrix& w, const Tensor& bias, Tensor& y) {
-  if (by_onednn(x)) return aten::linear(x, w, bias, y);
+  if (by_onednn(x, w.data)) return aten::linear(x, w, bias, y);
   raw().gemm(forward_call(x, w, bias, y));
 }
 
 void linear_activation(const Tensor& x, const Matrix& w, const Tensor& bias, arch::Activation kind,
                        bool gated, Tensor& pre, Tensor& out) {
-  if (by_onednn(x)) {
+  if (by_onednn(x, w.data)) {
     aten::linear(x, w, bias, pre);
     return activation(pre, kind, gated, out);
   }
@@ -97,11 +98,11 @@ void activation_backward(const Tensor& pre, const Tensor& dout, arch::Activation
 }
 
 void linear_backward_input(const Tensor& dy, const Matrix& w, Tensor& dx) {
-  if (by_onednn(dy)) return aten::linear_backward_input(dy, w, dx);
+  if (by_onednn(dy, w.data)) return aten::linear_backward_input(dy, w, dx);
   const Index inputs = w.data.size(1), outputs = w.data.size(0);
   const Index rows = dy.numel() / outputs;
   LLMOPS_CHECK(dx.numel() == rows * inputs);
-  LLMOPS_CHECK(dy.scalar_type() == w.data.scalar_type() && dy.scalar_type() == dx.scalar_type());
+  LLMOPS_CHECK(dy.scalar_type() == dx.scalar_type());
   raw().gemm({.m = rows,
               .n = inputs,
               .k = outputs,
@@ -115,28 +116,29 @@ void linear_backward_input(const Tensor& dy, const Matrix& w, Tensor& dx) {
 }
 
 void linear_backward_weight(const Tensor& dy, const Tensor& x, Tensor& dw, Tensor& dbias) {
-  const Index inputs = dw.size(1), outputs = dw.size(0);
-  const Index rows = dy.numel() / outputs;
+  const Index outputs = dy.size(-1), inputs = x.size(-1), rows = dy.numel() / outputs;
   LLMOPS_CHECK(x.numel() == rows * inputs && dy.scalar_type() == x.scalar_type());
-  if (by_onednn(dy)) {
+  if (dbias.defined()) raw().column_sums(act(dy), rows, outputs, floats(dbias));
+  if (!dw.defined()) return;
+  LLMOPS_CHECK(dw.numel() == outputs * inputs);
+  if (by_onednn(dy, x)) {
     const auto size = [](Index n) { return static_cast<int>(n); };
     cblas_gemm_bf16bf16f32(kRowMajor, kTransposed, kAsIs, size(outputs), size(inputs), size(rows),
                            1.0f, dy.data_ptr(), size(outputs), x.data_ptr(), size(inputs), 1.0f,
                            floats(dw), size(inputs));
-  } else {
-    raw().gemm({.m = outputs,
-                .n = inputs,
-                .k = rows,
-                .a = act(dy),
-                .b = act(x),
-                .c = {floats(dw), false},
-                .a_row = 1,
-                .a_k = outputs,
-                .b_k = inputs,
-                .b_column = 1,
-                .accumulate = true});
+    return;
   }
-  if (dbias.defined()) raw().column_sums(act(dy), rows, outputs, floats(dbias));
+  raw().gemm({.m = outputs,
+              .n = inputs,
+              .k = rows,
+              .a = act(dy),
+              .b = act(x),
+              .c = {floats(dw), false},
+              .a_row = 1,
+              .a_k = outputs,
+              .b_k = inputs,
+              .b_column = 1,
+              .accumulate = true});
 }
 
 }  // namespace llmops::tensor::cpu

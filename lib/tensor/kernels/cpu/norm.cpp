@@ -135,7 +135,7 @@ void norm_backward(const NormBackwardCall& call) {
         store_n(to + i, total, n);
       });
     };
-    add(call.dweight, sums);
+    if (call.dweight) add(call.dweight, sums);
     if (call.dbias) add(call.dbias, sums + call.columns);
   }
 }

@@ -8,7 +8,7 @@ using cpu::Act;
 
 void gemm(const cpu::GemmCall& call);
 void embed(Index rows, Index columns, const std::int32_t* ids, const std::int32_t* positions,
-           const float* wte, const float* wpe, float* out);
+           cpu::Act wte, cpu::Act wpe, float* out);
 void embed_backward(Index rows, Index columns, const std::int32_t* ids, const float* dout,
                     float* table);
 void rope(Act qkv, const std::int32_t* positions, const float* cos, const float* sin, Index rows,

@@ -86,7 +86,7 @@ struct AdamWCall {
 struct RawKernels {
   void (*gemm)(const GemmCall& call);
   void (*embed)(Index rows, Index columns, const std::int32_t* ids, const std::int32_t* positions,
-                const float* wte, const float* wpe, float* out);
+                Act wte, Act wpe, float* out);
   void (*embed_backward)(Index rows, Index columns, const std::int32_t* ids, const float* dout,
                          float* table);
   void (*rope)(Act qkv, const std::int32_t* positions, const float* cos, const float* sin,

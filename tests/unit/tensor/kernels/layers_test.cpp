@@ -38,6 +38,38 @@ TEST_CASE("embeddings and their gradients are equal in every table") {
   }
 }
 
+TEST_CASE("tables in bfloat16 are looked up as the numbers that they are") {
+  at::manual_seed(kSeed);
+  const Tensor ids = integers(7, {65}), positions = integers(9, {65});
+  const Tensor wte = normal({7, 33}, at::kBFloat16), wpe = normal({9, 33}, at::kBFloat16);
+  with_each_table([&](const Kernels& kernels) {
+    Tensor out = at::empty({65, 33}), want = at::empty({65, 33});
+    kernels.embed(ids, positions, wte, wpe, out);
+    kernels.embed(ids, positions, wte.to(at::kFloat), wpe.to(at::kFloat), want);
+    CHECK(out.equal(want));
+  });
+}
+
+TEST_CASE("what does not train of a norm or an embedding gets no gradient") {
+  at::manual_seed(kSeed);
+  const Tensor sum = normal({6, 33}), dy = normal({6, 33}), weight = normal({33});
+  const Tensor mean = sum.mean(-1), rstd = normal({6}).abs();
+  const Tensor ids = integers(7, {6}), positions = integers(9, {6});
+  with_each_table([&](const Kernels& kernels) {
+    Tensor none, dsum = at::zeros({6, 33}), want_dsum = at::zeros({6, 33});
+    Tensor dweight = at::zeros({33}), dbias = at::zeros({33}), bias_alone = at::zeros({33});
+    constexpr auto kNorm = arch::Norm::kLayerNorm;
+    kernels.norm_backward(kNorm, dy, sum, weight, mean, rstd, 6, want_dsum, dweight, dbias, none);
+    kernels.norm_backward(kNorm, dy, sum, weight, mean, rstd, 6, dsum, none, bias_alone, none);
+    CHECK(dsum.equal(want_dsum));
+    CHECK(bias_alone.equal(dbias));
+    Tensor dwpe = at::zeros({9, 33}), dwte = at::zeros({7, 33}), wpe_alone = at::zeros({9, 33});
+    kernels.embed_backward(ids, positions, dy, dwte, dwpe);
+    kernels.embed_backward(ids, positions, dy, none, wpe_alone);
+    CHECK(wpe_alone.equal(dwpe));
+  });
+}
+
 TEST_CASE("norms and their gradients are equal in every table") {
   at::manual_seed(kSeed);
   for (const arch::Norm kind : {arch::Norm::kLayerNorm, arch::Norm::kRmsNorm}) {

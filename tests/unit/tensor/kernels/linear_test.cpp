@@ -91,6 +91,46 @@ TEST_CASE("the products of a linear layer are exact to rounding at every size") 
   });
 }
 
+TEST_CASE("weights in bfloat16 have the products of the same weights in float") {
+  at::manual_seed(kSeed);
+  with_each_table([&](const Kernels& kernels) {
+    const std::vector<std::array<std::int64_t, 3>> shapes{{1, 33, 65}, {3, 64, 48}, {65, 127, 33}};
+    for (const auto& [m, n, k] : shapes) {
+      CAPTURE(kSeed, m, n, k);
+      const Tensor w = normal({n, k}, at::kBFloat16), wide = w.to(at::kFloat), bias = normal({n});
+      const Tensor x = normal({m, k}), dy = normal({m, n});
+      Tensor y = at::empty({m, n}), dx = at::empty({m, k});
+      Tensor want_y = at::empty({m, n}), want_dx = at::empty({m, k});
+      kernels.linear(x, w, bias, y);
+      kernels.linear(x, wide, bias, want_y);
+      CHECK(y.equal(want_y));
+      kernels.linear_backward_input(dy, w, dx);
+      kernels.linear_backward_input(dy, wide, want_dx);
+      CHECK(dx.equal(want_dx));
+      Tensor pre = at::empty({m, n}), out = at::empty({m, n});
+      kernels.linear_activation(x, w, bias, arch::Activation::kGelu, false, pre, out);
+      CHECK(pre.equal(want_y));
+      // Activations in bfloat16 beside weights in float.
+      Tensor rounded = at::empty({m, n}, at::kBFloat16);
+      kernels.linear(x.to(at::kBFloat16), wide, {}, rounded);
+      const Product want = product(x.to(at::kBFloat16), wide.t());
+      CHECK(excess(rounded, want.want, want.sizes, k) <= 1);
+    }
+  });
+}
+
+TEST_CASE("what does not train of a linear layer gets no gradient") {
+  at::manual_seed(kSeed);
+  const Tensor x = normal({5, 33}), dy = normal({5, 17});
+  with_each_table([&](const Kernels& kernels) {
+    Tensor none, dw = at::zeros({17, 33}), dbias = at::zeros({17});
+    kernels.linear_backward_weight(dy, x, dw, none);
+    kernels.linear_backward_weight(dy, x, none, dbias);
+    CHECK(difference(dw, dy.t().mm(x)) < 1e-6);
+    CHECK(difference(dbias, dy.sum(0)) < 1e-6);
+  });
+}
+
 TEST_CASE("products are the same bits again and inside a parallel region") {
   at::manual_seed(kSeed);
   for (const at::ScalarType type : {at::kFloat, at::kBFloat16}) {

@@ -91,7 +91,8 @@ Golden load_golden(const std::string& name, bool bf16) {
 Difference gradient_difference(const Golden& golden, const Tensor& flat_gradients) {
   Difference worst;
   for (const weights::TensorSource& source :
-       hf_sources(golden.config, golden.weights->layout(), flat_gradients)) {
+       hf_sources(golden.config, golden.weights->layout(),
+                  views(golden.weights->layout(), flat_gradients))) {
     const Json* reference = golden.json.at("gradients").find(source.name);
     if (!reference) continue;
     const Json::Array& values = reference->at("values").as_array();

@@ -47,7 +47,7 @@ void run(const Kernels& kernels, Weights& weights, const data::Batch& batch, dou
   Activations& act = shard.activations;
   PassContext place = passes.dropout;
   place.first_row = shard.first;
-  ModelTensors gradients = bind(config, weights.layout(), shard.flat);
+  ModelTensors gradients = assemble(config, weights.layout(), views(weights.layout(), shard.flat));
   act.set_batch(rows_of(batch, shard.first, act.rows));
   forward(kernels, config, weights.tensors(), act, place);
   kernels.linear(act.norm_final, weights.tensors().head.weight, {}, shard.logits);

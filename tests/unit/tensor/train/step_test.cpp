@@ -7,6 +7,7 @@
 #include <limits>
 #include <string>
 
+#include "arch/freeze.h"
 #include "tests/catch.h"
 #include "tests/unit/tensor/compare.h"
 #include "tests/unit/tensor/train/tiny.h"
@@ -20,8 +21,11 @@ constexpr std::uint64_t kSeed = 7;
 struct Run {
   Run(const arch::TransformerConfig& config, const plan::Plan& of, bool bf16 = false,
       double ema_decay = 0)
+      : Run(config, of, bf16, ema_decay, arch::parameter_layout(config), {}) {}
+  Run(const arch::TransformerConfig& config, const plan::Plan& of, bool bf16, double ema_decay,
+      const arch::ParameterLayout& layout, const std::vector<bool>& bf16_in_files)
       : plan(of),
-        weights(config, at::Device(at::kCPU), bf16),
+        weights(config, layout, bf16_in_files, at::Device(at::kCPU), bf16),
         step(plan, optimizer(), 1.0, ema_decay, weights) {
     weights.initialize(kSeed);
   }
@@ -40,6 +44,11 @@ struct Run {
       }
       REQUIRE(step.accumulate(parts, pass, {.rows = batch.rows, .scale = scale, .seed = kSeed}));
     }
+  }
+  ParameterTensors values() const {
+    ParameterTensors copies;
+    for (const Tensor& value : weights.values()) copies.push_back(value.clone());
+    return copies;
   }
   StepValues train(const data::Batch& batch, double rate) {
     accumulate(batch, 1.0 / static_cast<double>(batch.supervised_tokens));
@@ -165,6 +174,74 @@ TEST_CASE("a step that is not finite changes nothing and the next one goes on") 
   clean.train(batch, 1e-3);
   CHECK(run.weights.flat().equal(clean.weights.flat()));
   CHECK(run.step.updates().item<double>() == 2);
+}
+
+// Runs of a step, with everything and without what is frozen, which both have in bfloat16 when the
+// files do.
+void check_frozen(const arch::TransformerConfig& config, const std::vector<std::string>& freeze,
+                  bool bf16, bool bf16_files) {
+  CAPTURE(config.family, freeze.front(), freeze.size(), bf16, bf16_files);
+  const data::Batch batch = tiny_batch(4, 12, 9);
+  plan::Plan plan = tiny_plan(4, 12, bf16 ? 1 : 2);
+  plan.precision = bf16 ? plan::Precision::kBf16Mixed : plan::Precision::kFp32;
+  Run full(config, plan, bf16);
+  const arch::ParameterLayout layout = arch::frozen_layout(config, freeze);
+  plan.embedding_trains = layout.find(arch::Part::kTokenEmbedding)->trains;
+  Run frozen(config, plan, bf16, 0, layout,
+             std::vector<bool>(layout.parameters.size(), bf16_files));
+  const auto before = frozen.values();
+  for (std::size_t i = 0; i < before.size(); ++i) full.weights.values()[i].copy_(before[i]);
+  full.weights.refresh_compute();
+  for (Run* run : {&full, &frozen}) {
+    run->accumulate(batch, 1.0 / static_cast<double>(batch.supervised_tokens));
+    run->step.reduce();
+  }
+  const auto want = views(full.weights.layout(), full.step.gradients());
+  const auto got = views(layout, frozen.step.gradients());
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    CAPTURE(layout.parameters[i].name);
+    REQUIRE(got[i].defined() == layout.parameters[i].trains);
+    if (got[i].defined()) CHECK(got[i].equal(want[i]));
+  }
+  REQUIRE(frozen.step.update(1e-2).applied);
+  const auto after = frozen.values();
+  for (std::size_t i = 0; i < after.size(); ++i) {
+    CHECK(after[i].equal(before[i]) == !layout.parameters[i].trains);
+  }
+}
+
+TEST_CASE("what trains has the gradients of full training, and what is frozen stays as it is") {
+  const std::vector<std::vector<std::string>> of_gpt2 = {
+      {"transformer.h.0.*"},                            // a layer between others
+      {"transformer.w?e.weight", "transformer.h.0.*"},  // nothing below the last layer
+      {"*.weight"},                                     // all but biases
+      {"transformer.w?e.weight", "transformer.h.*"},    // all but the last norm
+      {"transformer.wte.weight"}};                      // the tied embedding
+  const std::vector<std::vector<std::string>> of_llama = {
+      {"model.layers.*.mlp.*"}, {"model.*"}, {"lm_head.weight", "model.embed_tokens.weight"}};
+  for (const char* table : {"cpu", "aten"}) {
+    CAPTURE(table);
+    ::setenv("LLMOPS_KERNELS", table, 1);
+    for (const bool bf16 : {false, true}) {
+      for (const bool bf16_files : {false, true}) {
+        for (const auto& freeze : of_gpt2) check_frozen(tiny_gpt2(), freeze, bf16, bf16_files);
+        for (const auto& freeze : of_llama) check_frozen(tiny_llama(), freeze, bf16, bf16_files);
+      }
+    }
+  }
+  ::unsetenv("LLMOPS_KERNELS");
+}
+
+TEST_CASE("first weights are what the configuration says") {
+  arch::TransformerConfig config = tiny_gpt2();
+  config.initializer_range = 0;
+  Run run(config, tiny_plan(1, 4));
+  for (std::size_t i = 0; i < run.weights.values().size(); ++i) {
+    const arch::Parameter& p = run.weights.layout().parameters[i];
+    CAPTURE(p.name);
+    const bool scale = p.name.find("norm") != std::string::npos && !p.bias;
+    CHECK(run.weights.values()[i].eq(scale ? 1 : 0).all().item<bool>());
+  }
 }
 
 TEST_CASE("bf16-mixed stays within 2 % of fp32 over 200 steps, with both tables") {
