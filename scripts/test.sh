@@ -46,6 +46,6 @@ build asan
 run_tests asan 'peers|slow|perf|gpu|check|fault|cli|fuzz'
 # The leak checker itself faults when the program ends while threads of OpenMP live. What has the
 # label fault would take hours.
-ASAN_OPTIONS=detect_leaks=0 run_tests asan 'peers|slow|perf|gpu|check|fault|unit'
+ASAN_OPTIONS=detect_leaks=0 run_tests asan 'peers|slow|perf|gpu|check|fault|unit|limit'
 build tsan
 ctest --test-dir build/tsan --output-on-failure --tests-regex '^unit\.(base|data|store|record)$'
