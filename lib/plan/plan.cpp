@@ -30,8 +30,8 @@ std::string_view name_in(const Table& table, Enum value) {
   return {};
 }
 
-// What training without some of the parameters saves: their gradients, and below the lowest layer
-// that trains the whole backward pass.
+// Subtracts the operations that freezing saves: gradients of the frozen parameters, and the whole
+// backward pass below the lowest layer that trains.
 void plan_frozen(const arch::ParameterLayout& layout, const arch::TransformerConfig& config,
                  Plan& plan) {
   plan.embedding_trains = layout.find(arch::Part::kTokenEmbedding)->trains;

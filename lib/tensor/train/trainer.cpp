@@ -6,7 +6,6 @@
 #include <cmath>
 #include <limits>
 
-#include "arch/freeze.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/resources.h"
@@ -22,7 +21,6 @@
 #include "tensor/train/schedule.h"
 #include "tensor/train/state.h"
 #include "tensor/train/step.h"
-#include "weights/weight_files.h"
 
 namespace llmops::tensor {
 
@@ -38,19 +36,11 @@ at::Device device_of(const TrainJob& job) {
   return job.recipe.train.device == "cuda" ? at::Device(at::kCUDA, 0) : at::Device(at::kCPU);
 }
 
-// What the weights will be read from holds in bfloat16, by position in the layout.
-std::vector<bool> bf16_in_files(const TrainJob& job) {
-  if (!job.resume_from) return job.recipe.model.base_bf16;
-  return weights::WeightFiles::open_folder(*job.resume_from, job.config).bf16_parameters();
-}
-
 class TrainLoop final : public engine::Trainer {
  public:
   explicit TrainLoop(TrainJob job)
       : job_(std::move(job)),
-        weights_(job_.config, arch::frozen_layout(job_.config, job_.recipe.train.freeze),
-                 bf16_in_files(job_), device_of(job_),
-                 job_.plan.precision == plan::Precision::kBf16Mixed),
+        weights_(make_weights(job_, device_of(job_))),
         step_(job_.plan, job_.recipe.optimizer, job_.recipe.train.max_grad_norm,
               job_.recipe.train.ema_decay, weights_),
         guard_(job_.recipe.guard),

@@ -70,8 +70,8 @@ TEST_CASE("what is frozen has no gradients, no moments and fewer operations") {
   CHECK(item(full, "optimizer") - item(head, "optimizer") == 8 * table);
   CHECK(item(full, "gradients") - item(head, "gradients") == 4 * table);
   CHECK(head.checkpoint_bytes < full.checkpoint_bytes - 7 * table);
-  // Below the lowest layer that trains there is no backward pass: a third of the products remain,
-  // and the gradient that passes the head to the last norm (weight and bias).
+  // Only the last norm trains. The forward pass remains, a third of the products, and the backward
+  // pass through the head to that norm (weight and bias).
   recipe.train.freeze = {"transformer.w?e.weight", "transformer.h.*"};
   CHECK(planned().flops_per_token ==
         Approx(full.flops_per_token / 3 + 2.0 * static_cast<double>(table) + 4.0 * 2 * 512));
