@@ -84,8 +84,8 @@ std::int64_t sample_bytes(const recipe::Recipe& recipe, const arch::TransformerC
          sum(activation_buffers(config, shape), config.layers, plan.precision).activations;
 }
 
-// Bytes of the frozen parameters. They keep the type of their file, and float matrices get a rounded
-// copy for bf16, as in tensor/model/weights.h.
+// Bytes of the frozen parameters. They keep the type of their file, and float matrices get a
+// rounded copy for bf16, as in tensor/model/weights.h.
 struct FrozenBytes {
   std::int64_t values = 0, rounded = 0;
 };
