@@ -15,7 +15,7 @@ struct BestStep {
   double value = 0;
 };
 
-// What the loss guard has seen (tensor/train/guard.h).
+// What the loss guard has seen (tensor/train/loss_guard.h).
 struct GuardState {
   std::vector<double> window;  // losses of the recent good steps, oldest first
   std::int64_t bad_in_a_row = 0;

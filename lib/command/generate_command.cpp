@@ -83,6 +83,7 @@ Generated run(engine::Model& model, const text::Tokenizer& tokenizer, const Opti
   const engine::RequestId id = model.submit(options.request);
   if (!options.json) fmt::print(invocation.out, "{}", printable(options.prompt, true));
   const auto on_token = [&](const engine::TokenEvent& event) {
+    if (event.error) throw Error(*event.error);
     if (stops.stopped()) return;
     if (event.token) {
       generated.ids.push_back(*event.token);
@@ -152,6 +153,8 @@ Action define(CLI::App& app, const Invocation& invocation) {
                  "Draw among the most likely whose probabilities reach X")
       ->check(number(config::between(0, 1).exclude_low()))
       ->capture_default_str();
+  app.add_flag("--slide", request.slide,
+               "Continue past the model's length: read the newer half of the text again");
   app.add_option("--seed", options->seed, "The same seed gives the same text")
       ->check(whole_number(config::at_least(0)))
       ->capture_default_str();

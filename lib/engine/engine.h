@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -12,6 +13,7 @@ struct LoadOptions {
   std::string device = "cpu";      // cpu | cuda
   std::string precision = "auto";  // auto | fp32 | bf16
   int threads = 0;                 // 0 = all cores of the affinity mask
+  std::int64_t cache_bytes = 0;    // for keys and values; 0 = by the memory that is free
 };
 
 // The tensor library behind one factory. It throws only llmops::Error.

@@ -1,5 +1,7 @@
 #include "engine/model.h"
 
+#include <numeric>
+
 namespace llmops::engine {
 
 std::string_view name_of(FinishReason reason) {
@@ -12,8 +14,14 @@ std::string_view name_of(FinishReason reason) {
       return "length";
     case FinishReason::kCancelled:
       return "cancelled";
+    case FinishReason::kError:
+      return "error";
   }
   return "none";
+}
+
+double ContinuationScore::logprob() const {
+  return std::accumulate(logprobs.begin(), logprobs.end(), 0.0);
 }
 
 }  // namespace llmops::engine

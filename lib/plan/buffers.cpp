@@ -29,12 +29,8 @@ class BufferList {
   }
 
   void batch() {
-    for (const char* name : {"ids", "positions", "segments", "targets"}) {
-      add(name, Buffer::kInt32, {N_});
-    }
-    if (c_.positions != arch::Positions::kRope) return;
-    add("rope_cos", Buffer::kFloat, {s_.length, c_.head_dim / 2});
-    add("rope_sin", Buffer::kFloat, {s_.length, c_.head_dim / 2});
+    for (const char* name : {"ids", "positions", "targets"}) add(name, Buffer::kInt32, {N_});
+    if (s_.training) add("segments", Buffer::kInt32, {N_});
   }
 
   // The residual stream stays in float: it is a sum over all layers. Selective recomputation gives
@@ -49,7 +45,7 @@ class BufferList {
     norm("norm1", "mean1", "rstd1", cheap, kept);
     add("qkv", Buffer::kActivation, {N_, c_.qkv_size()}, kept);
     add("attention", Buffer::kActivation, {N_, c_.attention_size()}, kept);
-    add("lse", Buffer::kFloat, {s_.rows, c_.heads, s_.length}, kept);
+    if (s_.training) add("lse", Buffer::kFloat, {s_.rows, c_.heads, s_.length}, kept);
     add("x_mid", Buffer::kFloat, {N_, C}, kept);
     norm("norm2", "mean2", "rstd2", cheap, kept);
     add("mlp_pre", Buffer::kActivation, {N_, up_size()}, kept);
@@ -85,7 +81,8 @@ class BufferList {
 
   // The gradient of the logits replaces them in place.
   void loss() {
-    add("logits", Buffer::kActivation, {std::min(s_.loss_chunk_rows, N_), c_.vocab_size});
+    add("logits", s_.training ? Buffer::kActivation : Buffer::kFloat,
+        {std::min(s_.loss_chunk_rows, N_), c_.vocab_size});
     add("losses", Buffer::kFloat, {N_});
   }
 
@@ -129,15 +126,30 @@ std::vector<Buffer> activation_buffers(const arch::TransformerConfig& config, co
   return activation_buffers(config, shape);
 }
 
-ActivationShape scoring_shape(std::int64_t rows, std::int64_t length, Precision precision) {
-  constexpr std::int64_t kChunkRows = 512;
+ActivationShape inference_shape(std::int64_t tokens, std::int64_t logit_rows, Precision precision) {
   ActivationShape shape;
-  shape.rows = rows;
-  shape.length = length;
-  shape.loss_chunk_rows = std::min(rows * length, kChunkRows);
+  shape.rows = 1;
+  shape.length = tokens;
+  shape.loss_chunk_rows = logit_rows;
   shape.precision = precision;
   shape.training = false;
   return shape;
+}
+
+std::int64_t pages_for(std::int64_t tokens) {
+  return (tokens + kPageTokens - 1) / kPageTokens;
+}
+
+std::int64_t padded_head_dim(const arch::TransformerConfig& config) {
+  constexpr std::int64_t kLanes = 16;
+  return (config.head_dim + kLanes - 1) / kLanes * kLanes;
+}
+
+std::int64_t page_bytes(const arch::TransformerConfig& config, std::int64_t layers,
+                        Precision precision) {
+  const std::int64_t size = precision == Precision::kBf16Mixed ? 2 : 4;
+  return layers * kPageTokens * config.kv_heads * (config.head_dim + padded_head_dim(config)) *
+         size;
 }
 
 }  // namespace llmops::plan

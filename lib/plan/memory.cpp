@@ -24,7 +24,7 @@ BufferBytes sum(const std::vector<Buffer>& buffers, std::int64_t layers, Precisi
     const std::int64_t size = bytes_of(buffer, precision) * (buffer.per_layer ? layers : 1);
     if (buffer.name == "logits" || buffer.name == "losses") {
       bytes.loss += size;
-    } else if (buffer.type == Buffer::kInt32 || buffer.name.starts_with("rope_")) {
+    } else if (buffer.type == Buffer::kInt32) {
       bytes.batch += size;
     } else {
       bytes.activations += size;
@@ -43,10 +43,17 @@ bool ever_evaluates(const recipe::Recipe& recipe, const Plan& plan) {
   return recipe::has_eval_set(recipe) && (eval.at_start || eval.at_end || between);
 }
 
-// Of a model that scores or generates, besides its weights: the rotary tables of the decoder.
-std::int64_t table_bytes(const arch::TransformerConfig& config) {
+// Of the angles of rotary positions; a table that generation lets grow has a power of two of them.
+std::int64_t rope_bytes(const arch::TransformerConfig& config, std::int64_t positions) {
   const bool rope = config.positions == arch::Positions::kRope;
-  return rope ? config.max_positions * config.head_dim * kFloatBytes : 0;
+  return rope ? positions * config.head_dim * kFloatBytes : 0;
+}
+
+// Buffers of passes, and of the keys and values of the layers that exist at a time.
+std::int64_t pass_bytes(const arch::TransformerConfig& config, std::int64_t tokens,
+                        std::int64_t logit_rows, Precision precision) {
+  const ActivationShape shape = inference_shape(tokens, logit_rows, precision);
+  return sum(activation_buffers(config, shape), config.layers, precision).total();
 }
 
 // The average is scored in float, while the buffers of the weights' own score still exist.
@@ -55,17 +62,16 @@ std::int64_t evaluation_bytes(const recipe::Recipe& recipe, const arch::Transfor
   if (!ever_evaluates(recipe, plan)) return 0;
   const std::int64_t wanted =
       recipe.eval.batch_size > 0 ? recipe.eval.batch_size : recipe.train.micro_batch_size;
-  const std::int64_t rows = std::min(wanted, std::max<std::int64_t>(1, kMaxTokens / plan.length));
+  const std::int64_t rows = std::clamp<std::int64_t>(kScoredTokens / plan.length, 1, wanted);
+  const std::int64_t tokens = rows * plan.length;
   const auto bytes = [&](Precision precision) {
-    const ActivationShape shape = scoring_shape(rows, plan.length, precision);
-    return table_bytes(config) +
-           sum(activation_buffers(config, shape), config.layers, precision).total();
+    return pass_bytes(config, tokens, std::min(tokens, kScoredLogits), precision) +
+           rows * pages_for(plan.length) * page_bytes(config, 1, precision);
   };
   return bytes(plan.precision) + (recipe.train.ema_decay > 0 ? bytes(Precision::kFp32) : 0);
 }
 
-// Keys and values of one text, and what reads its prompt. A text that outgrows the model's length
-// goes on with its newer half in a second cache.
+// Keys and values of one text, and what reads its prompt.
 std::int64_t sample_bytes(const recipe::Recipe& recipe, const arch::TransformerConfig& config,
                           const Plan& plan) {
   const recipe::Generate& generate = recipe.generate;
@@ -73,15 +79,11 @@ std::int64_t sample_bytes(const recipe::Recipe& recipe, const arch::TransformerC
   std::int64_t prompt = 1;  // a token is a byte or more
   for (const std::string& text : generate.prompts) prompt = std::max(prompt, std::ssize(text));
   const std::int64_t whole = prompt + generate.max_tokens, most = config.max_positions;
-  const bool slides = whole > most;
-  const std::int64_t capacity = std::min(whole, most);
-  const std::int64_t read = std::min(slides ? std::max(prompt, most / 2) : prompt, most);
-  const std::int64_t cache =
-      2 * config.layers * capacity * config.kv_heads * config.head_dim * (slides ? 2 : 1);
-  const std::int64_t size = plan.precision == Precision::kBf16Mixed ? kBf16Bytes : kFloatBytes;
-  const ActivationShape shape = scoring_shape(1, read, plan.precision);
-  return table_bytes(config) + cache * size +
-         sum(activation_buffers(config, shape), config.layers, plan.precision).activations;
+  // A text that has filled the model's length is read again from its middle.
+  const std::int64_t read = std::min(whole > most ? std::max(prompt, most / 2) : prompt, most);
+  const std::int64_t held = std::min(whole, most);
+  return pages_for(held) * page_bytes(config, config.layers, plan.precision) +
+         pass_bytes(config, read, 1, plan.precision) + rope_bytes(config, 2 * held);
 }
 
 // Bytes of the frozen parameters. They keep the type of their file, and float matrices get a
@@ -161,7 +163,7 @@ void plan_memory(const recipe::Recipe& recipe, const arch::TransformerConfig& co
       {"average", recipe.train.ema_decay > 0 ? size * kFloatBytes : 0},
       {"activations", shard.activations * plan.shards},
       {"loss layer", shard.loss * plan.shards},
-      {"batch", shard.batch * plan.shards},
+      {"batch", shard.batch * plan.shards + rope_bytes(config, plan.length)},
       {"evaluation",
        std::max(evaluation_bytes(recipe, config, plan), sample_bytes(recipe, config, plan))},
       {"kernels",

@@ -18,7 +18,7 @@
 #include "tensor/generate/language_model.h"
 #include "tensor/kernels/kernels.h"
 #include "tensor/train/initial_model.h"
-#include "tensor/train/pace.h"
+#include "tensor/train/throughput.h"
 #include "tensor/train/trainer.h"
 #include "weights/weight_files.h"
 
@@ -64,15 +64,16 @@ class EdgeModel final : public engine::Model {
   void score(const data::Batch& batch, std::span<float> losses) override {
     translated([&] { inner_->score(batch, losses); });
   }
-  std::vector<float> logits(std::span<const std::int32_t> ids) override {
-    return translated([&] { return inner_->logits(ids); });
-  }
   engine::RequestId submit(const engine::GenerateRequest& request) override {
     return translated([&] { return inner_->submit(request); });
   }
+  engine::RequestId submit(const engine::ScoreRequest& request) override {
+    return translated([&] { return inner_->submit(request); });
+  }
   void cancel(engine::RequestId request) override { inner_->cancel(request); }
-  bool step(const std::function<void(const engine::TokenEvent&)>& on_token) override {
-    return translated([&] { return inner_->step(on_token); });
+  bool step(const std::function<void(const engine::TokenEvent&)>& on_token,
+            const engine::StepOptions& options) override {
+    return translated([&] { return inner_->step(on_token, options); });
   }
 
  private:
@@ -107,7 +108,8 @@ class TorchEngine final : public engine::Engine {
       Weights weights(config, arch::parameter_layout(config, [](const auto&) { return true; }),
                       files.bf16_parameters(), device, bf16);
       weights.load(files, check);
-      return std::make_unique<EdgeModel>(make_model(config, weights.tensors(), bf16));
+      return std::make_unique<EdgeModel>(
+          make_model(config, weights.tensors(), bf16, options.cache_bytes));
     });
   }
 

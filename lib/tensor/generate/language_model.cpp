@@ -1,232 +1,380 @@
 #include "tensor/generate/language_model.h"
 
 #include <ATen/core/grad_mode.h>
+#include <c10/util/Exception.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <optional>
+#include <variant>
 
 #include "base/error.h"
+#include "base/resources.h"
 #include "plan/buffers.h"
 #include "tensor/generate/decoder.h"
-#include "tensor/generate/sampler.h"
-#include "tensor/model/transformer.h"
+#include "tensor/generate/generation.h"
+#include "tensor/generate/scoring.h"
 
 namespace llmops::tensor {
 
 namespace {
 
-using engine::FinishReason;
-using engine::GenerateRequest;
 using engine::RequestId;
-using engine::TokenEvent;
+
+// The tokens of a batch that attend to each other.
+struct Segment {
+  std::size_t begin = 0, size = 0;  // in the batch's arrays
+};
+
+std::vector<Segment> segments_of(const data::Batch& batch) {
+  std::vector<Segment> segments;
+  for (std::int64_t row = 0; row < batch.rows; ++row) {
+    for (std::int64_t t = 0; t < batch.length; ++t) {
+      const auto at = static_cast<std::size_t>(row * batch.length + t);
+      if (t == 0 || (batch.segmented && batch.segment_start[at] == t)) segments.push_back({at, 0});
+      ++segments.back().size;
+    }
+  }
+  return segments;
+}
 
 class LanguageModel final : public engine::Model {
  public:
-  LanguageModel(const arch::TransformerConfig& config, const ModelTensors& weights, bool bf16)
-      : config_(config), weights_(weights), bf16_(bf16), decoder_(config, weights, bf16) {}
+  LanguageModel(const arch::TransformerConfig& config, const ModelTensors& weights, bool bf16,
+                std::int64_t cache_bytes)
+      : config_(config),
+        precision_(bf16 ? plan::Precision::kBf16Mixed : plan::Precision::kFp32),
+        cache_bytes_(cache_bytes),
+        decoder_(config, weights, bf16) {}
 
   const arch::TransformerConfig& config() const override { return config_; }
   std::int64_t max_length() const override { return config_.max_positions; }
   void score(const data::Batch& batch, std::span<float> losses) override;
-  std::vector<float> logits(std::span<const std::int32_t> ids) override;
-  RequestId submit(const GenerateRequest& request) override;
+  RequestId submit(const engine::GenerateRequest& request) override;
+  RequestId submit(const engine::ScoreRequest& request) override;
   void cancel(RequestId request) override;
-  bool step(const std::function<void(const TokenEvent&)>& on_token) override;
+  bool step(const std::function<void(const engine::TokenEvent&)>& on_token,
+            const engine::StepOptions& options) override;
 
  private:
-  struct Running {
-    GenerateRequest request;
-    std::vector<std::int32_t> ids;  // prompt and answer
-    std::int64_t generated = 0;
-    KvCache cache;
-    std::vector<float> logits;  // after the last id; empty until advance() has computed them
-    bool cancelled = false;
+  using Request = std::variant<Generation, Scoring>;
+  // A turn of one of the two.
+  struct Work {
+    Turn turn;
+    Generation* generation;
+    Scoring* scoring;
 
-    bool ended() const { return cancelled || generated >= request.max_tokens; }
+    // Whether the text of the answer is complete with this turn.
+    bool draws() const { return generation && turn.end() == std::ssize(turn.sequence->ids); }
   };
-  Activations& buffers_for(std::int64_t rows, std::int64_t length);
-  void check_id(std::int32_t id) const;
-  void check_length(std::int64_t length) const;
-  void refill(Running& running);
-  void advance();
-  TokenEvent next_event(RequestId id, Running& running) const;
+  struct Drawn {
+    std::int32_t token = 0;
+    float logprob = 0;
+    std::optional<Error> failure;
+  };
+
+  void check_ids(std::span<const std::int32_t> ids) const;
+  std::vector<std::int32_t> opening(const std::vector<std::int32_t>& text) const;
+  void make_pool(std::int64_t least_pages);
+  RequestId add(Request request, std::int64_t pages);
+  void score_segments(const data::Batch& batch, std::span<const Segment> segments,
+                      std::span<float> losses);
+  void admit();
+  std::vector<Work> choose_work(std::int64_t budget);
+  void advance(std::int64_t budget);
+  std::vector<Drawn> draw(std::span<const Work> chosen, std::span<const std::int32_t> rows);
 
   arch::TransformerConfig config_;
-  ModelTensors weights_;
-  bool bf16_;
+  plan::Precision precision_;
+  std::int64_t cache_bytes_;
   Decoder decoder_;
-  std::optional<Activations> activations_;
-  std::map<RequestId, Running> running_;
+  std::optional<KvPool> pool_, scored_;  // of requests, and of batches that are scored
+  std::map<RequestId, Request> requests_;
   RequestId next_id_ = 1;
 };
 
-void LanguageModel::check_id(std::int32_t id) const {
-  if (id < 0 || id >= config_.vocab_size) {
-    throw usage_error("token id {} is outside the model's vocabulary of {}", id,
-                      config_.vocab_size);
+void LanguageModel::check_ids(std::span<const std::int32_t> ids) const {
+  for (const std::int32_t id : ids) {
+    if (id < 0 || id >= config_.vocab_size) {
+      throw usage_error("token id {} is outside the model's vocabulary of {}", id,
+                        config_.vocab_size);
+    }
   }
 }
 
-void LanguageModel::check_length(std::int64_t length) const {
-  if (length > config_.max_positions) {
-    throw usage_error("a row of {} tokens is longer than the model's {}", length,
-                      config_.max_positions);
-  }
+// A text that is not empty.
+std::vector<std::int32_t> LanguageModel::opening(const std::vector<std::int32_t>& text) const {
+  check_ids(text);
+  if (!text.empty()) return text;
+  return {static_cast<std::int32_t>(config_.eos_token_id.value_or(0))};
 }
 
-Activations& LanguageModel::buffers_for(std::int64_t rows, std::int64_t length) {
-  if (!activations_ || activations_->rows != rows || activations_->length != length) {
-    const auto shape = plan::scoring_shape(
-        rows, length, bf16_ ? plan::Precision::kBf16Mixed : plan::Precision::kFp32);
-    activations_.reset();
-    activations_.emplace(config_, plan::activation_buffers(config_, shape), rows, length,
-                         weights_.token_embedding.device(), shape.precision);
+// The memory is used page by page, as requests need it: an untouched page takes none. Where so
+// much cannot be reserved, as under a limit of addresses, less must do.
+void LanguageModel::make_pool(std::int64_t least_pages) {
+  const std::int64_t page = plan::page_bytes(config_, config_.layers, precision_);
+  const auto available = static_cast<std::int64_t>(memory_status().available_bytes);
+  const std::int64_t most = 64 * plan::pages_for(config_.max_positions);
+  std::int64_t pages = cache_bytes_ > 0 ? cache_bytes_ / page : available / 2 / page;
+  pages = std::clamp<std::int64_t>(pages, 1, most);
+  while (!pool_) {
+    try {
+      pool_.emplace(config_, KvPool::Lifetime::kSequence, pages, decoder_.act_options());
+    } catch (const c10::Error&) {
+      if (pages <= least_pages) throw;
+      pages = std::max(least_pages, pages / 2);
+    }
   }
-  return *activations_;
 }
 
 void LanguageModel::score(const data::Batch& batch, std::span<float> losses) {
   const at::NoGradGuard no_grad;
   LLMOPS_CHECK(std::ssize(losses) == batch.rows * batch.length);
-  check_length(batch.length);
-  for (std::int32_t id : batch.inputs) check_id(id);
-  for (std::int32_t id : batch.targets) check_id(std::max(id, 0));
-  Activations& act = buffers_for(batch.rows, batch.length);
-  act.set_batch(batch);
-  const Kernels& kernels = kernels_for(weights_.token_embedding.device());
-  forward(kernels, config_, weights_, act, {});
-  head_loss(kernels, weights_, act, 0, nullptr, {});
-  const Tensor host = act.losses.cpu();
-  const float* data = host.data_ptr<float>();
-  std::copy(data, data + losses.size(), losses.begin());
+  if (batch.length > config_.max_positions) {
+    throw usage_error("a row of {} tokens is longer than the model's {}", batch.length,
+                      config_.max_positions);
+  }
+  check_ids(batch.inputs);
+  for (const std::int32_t id : batch.targets) check_ids(std::array{std::max(id, 0)});
+  // As many segments a pass as its tokens and pages allow.
+  const std::vector<Segment> segments = segments_of(batch);
+  const std::int64_t most_pages = plan::pages_for(plan::kScoredTokens);
+  for (std::size_t begin = 0, end = 0; begin < segments.size(); begin = end) {
+    std::int64_t tokens = 0, pages = 0;
+    for (; end < segments.size(); ++end) {
+      const auto size = static_cast<std::int64_t>(segments[end].size);
+      tokens += size;
+      pages += plan::pages_for(size);
+      if (end > begin && (tokens > plan::kScoredTokens || pages > most_pages)) break;
+    }
+    score_segments(batch, std::span(segments).subspan(begin, end - begin), losses);
+  }
 }
 
-std::vector<float> LanguageModel::logits(std::span<const std::int32_t> ids) {
-  const at::NoGradGuard no_grad;
-  check_length(std::ssize(ids));
-  data::Batch batch;
-  batch.rows = 1;
-  batch.length = std::ssize(ids);
-  batch.inputs.assign(ids.begin(), ids.end());
-  batch.targets.assign(ids.size(), data::kIgnore);
-  batch.segment_start.assign(ids.size(), 0);
-  for (std::size_t i = 0; i < ids.size(); ++i) {
-    check_id(ids[i]);
-    batch.positions.push_back(static_cast<std::int32_t>(i));
+void LanguageModel::score_segments(const data::Batch& batch, std::span<const Segment> segments,
+                                   std::span<float> losses) {
+  std::int64_t wanted = 0;
+  for (const Segment& segment : segments) {
+    wanted += plan::pages_for(static_cast<std::int64_t>(segment.size));
   }
-  Activations& act = buffers_for(1, batch.length);
-  act.set_batch(batch);
-  const Kernels& kernels = kernels_for(weights_.token_embedding.device());
-  forward(kernels, config_, weights_, act, {});
-  std::vector<float> all;
-  for (std::int64_t i = 0; i < batch.length; ++i) {
-    Tensor row = act.logits.narrow(0, 0, 1);
-    kernels.linear(act.norm_final.narrow(0, i, 1), weights_.head.weight, {}, row);
-    const Tensor host = row.to(at::kCPU, at::kFloat);
-    all.insert(all.end(), host.data_ptr<float>(), host.data_ptr<float>() + host.numel());
+  if (!scored_ || scored_->size() < wanted) {
+    scored_.reset();
+    scored_.emplace(config_, KvPool::Lifetime::kPass, wanted, decoder_.act_options());
   }
-  return all;
+  std::vector<Pages> pages;
+  std::vector<Piece> pieces;
+  for (const Segment& segment : segments) {
+    pages.emplace_back(*scored_, static_cast<std::int64_t>(segment.size));
+    pieces.push_back({std::span(batch.inputs).subspan(segment.begin, segment.size), 0,
+                      pages.back().list(),
+                      std::span(batch.positions).subspan(segment.begin, segment.size)});
+  }
+  const std::size_t begin = segments.front().begin;
+  const std::size_t size = segments.back().begin + segments.back().size - begin;
+  decoder_.run(pieces, *scored_, std::min(static_cast<std::int64_t>(size), plan::kScoredLogits));
+  decoder_.losses_of_rows(std::span(batch.targets).subspan(begin, size),
+                          losses.subspan(begin, size));
 }
 
-RequestId LanguageModel::submit(const GenerateRequest& request) {
-  Running running;
-  running.request = request;
-  running.ids = request.prompt;
-  if (running.ids.empty()) {
-    running.ids.push_back(static_cast<std::int32_t>(config_.eos_token_id.value_or(0)));
+RequestId LanguageModel::add(Request request, std::int64_t pages) {
+  if (!pool_) make_pool(pages);
+  if (pages > pool_->size()) {
+    throw usage_error("the request needs keys and values of {} tokens, and there is memory for {}",
+                      pages * plan::kPageTokens, pool_->size() * plan::kPageTokens)
+        .hint("use a shorter text or fewer tokens");
   }
-  for (std::int32_t id : running.ids) check_id(id);
-  if (std::ssize(running.ids) >= config_.max_positions) {
-    throw usage_error("the prompt has {} tokens and the model takes {}, an answer included",
-                      running.ids.size(), config_.max_positions);
-  }
-  running_.emplace(next_id_, std::move(running));
+  requests_.emplace(next_id_, std::move(request));
   return next_id_++;
 }
 
-void LanguageModel::cancel(RequestId request) {
-  const auto found = running_.find(request);
-  if (found != running_.end()) found->second.cancelled = true;
-}
-
-// Reads the text so far into a fresh cache. A text that has filled the model's length goes on with
-// its newer half, as a window that slides.
-void LanguageModel::refill(Running& running) {
-  std::span<const std::int32_t> seen(running.ids);
-  if (std::ssize(seen) >= config_.max_positions) {
-    seen =
-        seen.last(static_cast<std::size_t>(std::max<std::int64_t>(1, config_.max_positions / 2)));
+RequestId LanguageModel::submit(const engine::GenerateRequest& request) {
+  std::vector<std::int32_t> prompt = opening(request.prompt);
+  if (std::ssize(prompt) >= config_.max_positions) {
+    throw usage_error("the prompt has {} tokens and the model takes {}, an answer included",
+                      prompt.size(), config_.max_positions);
   }
-  const std::int64_t wanted = std::ssize(seen) + running.request.max_tokens - running.generated;
-  running.cache = {};
-  KvCache cache = decoder_.make_cache(std::min(config_.max_positions, wanted));
-  running.logits = decoder_.prefill(cache, seen);
-  running.cache = std::move(cache);
+  Generation generation(request, std::move(prompt), config_.max_positions);
+  const std::int64_t pages = plan::pages_for(generation.room());
+  return add(std::move(generation), pages);
 }
 
-// Computes the logits after the last id of every request that has none. An exception changes no
-// request that it did not finish, so that the next call does what is left.
-void LanguageModel::advance() {
-  std::vector<KvCache*> caches;
-  std::vector<std::int32_t> ids;
-  std::vector<Running*> stepped;
-  for (auto& [id, running] : running_) {
-    if (running.ended() || !running.logits.empty()) continue;
-    if (running.cache.length == running.cache.capacity) {
-      refill(running);
+RequestId LanguageModel::submit(const engine::ScoreRequest& request) {
+  std::vector<std::int32_t> prefix = opening(request.prefix);
+  std::int64_t longest = 0;
+  for (const std::vector<std::int32_t>& continuation : request.continuations) {
+    check_ids(continuation);
+    if (continuation.empty()) throw usage_error("a continuation without a token has no score");
+    longest = std::max(longest, std::ssize(continuation) - 1);  // the last is only predicted
+  }
+  if (std::ssize(prefix) + longest > config_.max_positions) {
+    throw usage_error("a text of {} tokens is longer than the model's {}",
+                      std::ssize(prefix) + longest, config_.max_positions);
+  }
+  Scoring scoring(request, std::move(prefix));
+  const std::int64_t pages = scoring.pages();
+  return add(std::move(scoring), pages);
+}
+
+void LanguageModel::cancel(RequestId request) {
+  const auto found = requests_.find(request);
+  if (found == requests_.end()) return;
+  std::visit([](auto& one) { one.cancel(); }, found->second);
+}
+
+// In the order of their arrival; none overtakes one that waits for memory.
+void LanguageModel::admit() {
+  for (auto& [id, request] : requests_) {
+    if (auto* scoring = std::get_if<Scoring>(&request)) {
+      if (scoring->admitted() || !scoring->waits()) continue;
+      if (scoring->pages() > pool_->free()) return;
+      scoring->admit(*pool_);
+    } else {
+      auto& generation = std::get<Generation>(request);
+      Sequence& sequence = generation.sequence();
+      if (sequence.pages.capacity() > 0 || !generation.waits()) continue;
+      if (plan::pages_for(generation.room()) > pool_->free()) return;
+      sequence.pages = Pages(*pool_, generation.room());
+    }
+  }
+}
+
+// Running answers come first, a token each; what is left of the budget goes to texts that are read,
+// one after the other.
+std::vector<LanguageModel::Work> LanguageModel::choose_work(std::int64_t budget) {
+  std::vector<Work> chosen, texts;
+  std::int64_t row = 0;
+  const auto choose = [&](Work work, std::int64_t count) {
+    const Sequence& sequence = *work.turn.sequence;
+    work.turn.begin = sequence.first + sequence.computed;
+    work.turn.count = count;
+    work.turn.row = row;
+    chosen.push_back(work);
+    row += count;
+  };
+  for (auto& [id, request] : requests_) {
+    if (auto* scoring = std::get_if<Scoring>(&request)) {
+      if (!scoring->admitted() || !scoring->waits()) continue;
+      for (Sequence* sequence : scoring->sequences())
+        texts.push_back({{sequence}, nullptr, scoring});
       continue;
     }
-    caches.push_back(&running.cache);
-    ids.push_back(running.ids.back());
-    stepped.push_back(&running);
+    auto& generation = std::get<Generation>(request);
+    Sequence& sequence = generation.sequence();
+    if (sequence.pages.capacity() == 0 || !generation.waits()) continue;
+    const Work work{{&sequence}, &generation, nullptr};
+    if (sequence.pending() == 1) {
+      choose(work, 1);
+    } else {
+      texts.push_back(work);
+    }
   }
-  if (caches.empty()) return;
-  std::vector<std::vector<float>> logits = decoder_.step(caches, ids);
-  for (std::size_t i = 0; i < stepped.size(); ++i) stepped[i]->logits = std::move(logits[i]);
+  std::int64_t left = std::max<std::int64_t>(1, budget - row);
+  for (const Work& text : texts) {
+    if (left == 0) break;
+    const std::int64_t count = std::min(left, text.turn.sequence->pending());
+    choose(text, count);
+    left -= count;
+  }
+  return chosen;
 }
 
-TokenEvent LanguageModel::next_event(RequestId id, Running& running) const {
-  TokenEvent event;
-  event.request = id;
-  if (running.ended()) {
-    event.finish = running.cancelled ? FinishReason::kCancelled : FinishReason::kLength;
-    return event;
+// One pass. Requests are changed last, so that after an exception the next call does the same.
+void LanguageModel::advance(std::int64_t budget) {
+  admit();
+  const std::vector<Work> chosen = choose_work(budget);
+  if (chosen.empty()) return;
+  std::vector<Piece> pieces;
+  std::vector<std::int32_t> last_rows, scored_rows, scored_tokens;
+  for (const Work& work : chosen) {
+    pieces.push_back(work.turn.sequence->next(work.turn.count));
+    if (work.draws())
+      last_rows.push_back(static_cast<std::int32_t>(work.turn.row + work.turn.count - 1));
+    if (work.scoring) work.scoring->append_targets(work.turn, scored_rows, scored_tokens);
   }
-  const Sampled next = sample(running.logits, running.request.sampling, running.generated);
-  event.logprob = next.logprob;
-  const auto& stops = running.request.stop_tokens;
-  if (std::find(stops.begin(), stops.end(), next.token) != stops.end()) {
-    event.finish = FinishReason::kStop;
-    return event;
+  const std::int64_t wanted = std::ssize(last_rows) + std::ssize(scored_rows);
+  decoder_.run(pieces, *pool_, std::clamp<std::int64_t>(wanted, 1, plan::kScoredLogits));
+  const std::vector<Drawn> drawn = draw(chosen, last_rows);
+  const std::vector<TokenScore> all_scores = decoder_.score(scored_rows, scored_tokens);
+
+  std::size_t next_drawn = 0;
+  std::span<const TokenScore> scores(all_scores);
+  for (const Work& work : chosen) {
+    if (work.scoring) {
+      const std::size_t count = work.scoring->count_targets(work.turn);
+      work.scoring->take_scores(work.turn, scores.first(count));
+      scores = scores.subspan(count);
+      continue;
+    }
+    if (work.draws()) {
+      const Drawn& next = drawn[next_drawn++];
+      if (next.failure) {
+        work.generation->fail(*next.failure);
+      } else {
+        work.generation->set_next(next.token, next.logprob);
+      }
+    }
+    work.turn.sequence->computed += work.turn.count;
   }
-  running.ids.push_back(next.token);
-  running.logits.clear();
-  event.token = next.token;
-  if (++running.generated >= running.request.max_tokens) event.finish = FinishReason::kLength;
-  return event;
 }
 
-bool LanguageModel::step(const std::function<void(const TokenEvent&)>& on_token) {
+// The next token of every answer whose text is complete with this pass.
+std::vector<LanguageModel::Drawn> LanguageModel::draw(std::span<const Work> chosen,
+                                                      std::span<const std::int32_t> rows) {
+  std::vector<Drawn> drawn;
+  if (rows.empty()) return drawn;
+  const Tensor logits = decoder_.logits(rows);
+  const Tensor host = logits.cpu();
+  const float* row = host.data_ptr<float>();
+  const auto width = static_cast<std::size_t>(config_.vocab_size);
+  std::vector<std::int32_t> tokens;
+  for (const Work& work : chosen) {
+    if (!work.draws()) continue;
+    drawn.emplace_back();
+    try {
+      drawn.back().token = work.generation->draw({row, width});
+    } catch (const Error& error) {
+      drawn.back().failure = error;
+    }
+    tokens.push_back(drawn.back().token);
+    row += width;
+  }
+  const std::vector<float> losses = decoder_.losses(logits, tokens);
+  for (std::size_t i = 0; i < drawn.size(); ++i) drawn[i].logprob = -losses[i];
+  return drawn;
+}
+
+bool LanguageModel::step(const std::function<void(const engine::TokenEvent&)>& on_token,
+                         const engine::StepOptions& options) {
   const at::NoGradGuard no_grad;
-  advance();
-  for (auto it = running_.begin(); it != running_.end();) {
+  advance(options.token_budget);
+  for (auto it = requests_.begin(); it != requests_.end();) {
     const auto current = it++;
-    Running& running = current->second;
-    if (running.logits.empty() && !running.ended()) continue;  // on_token has just submitted it
-    const TokenEvent event = next_event(current->first, running);
-    // The state is final before the caller learns of it: on_token may throw.
-    if (event.finish != FinishReason::kNone) running_.erase(current);
+    // The state is final before the caller learns of it: a callback may throw.
+    if (auto* scoring = std::get_if<Scoring>(&current->second)) {
+      if (scoring->waits()) continue;
+      engine::ScoreEvent event = scoring->event();
+      event.request = current->first;
+      requests_.erase(current);
+      if (options.on_score) options.on_score(event);
+      continue;
+    }
+    auto& generation = std::get<Generation>(current->second);
+    if (generation.waits()) continue;  // its text is still read, or on_token has just submitted it
+    engine::TokenEvent event = generation.take_event();
+    event.request = current->first;
+    if (event.finish != engine::FinishReason::kNone) requests_.erase(current);
     on_token(event);
   }
-  return !running_.empty();
+  return !requests_.empty();
 }
 
 }  // namespace
 
 std::unique_ptr<engine::Model> make_model(const arch::TransformerConfig& config,
-                                          const ModelTensors& weights, bool bf16) {
-  return std::make_unique<LanguageModel>(config, weights, bf16);
+                                          const ModelTensors& weights, bool bf16,
+                                          std::int64_t cache_bytes) {
+  return std::make_unique<LanguageModel>(config, weights, bf16, cache_bytes);
 }
 
 }  // namespace llmops::tensor

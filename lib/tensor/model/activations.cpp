@@ -3,7 +3,7 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/from_blob.h>
 
-#include <cmath>
+#include <algorithm>
 #include <map>
 
 #include "base/error.h"
@@ -55,7 +55,7 @@ std::int64_t arena_bytes(const std::vector<plan::Buffer>& buffers, std::int64_t 
   return bytes;
 }
 
-Tensor LayerActivations::*layer_member(const std::string& name) {
+const std::map<std::string, Tensor LayerActivations::*>& layer_members() {
   static const std::map<std::string, Tensor LayerActivations::*> members{
       {"x_in", &LayerActivations::x_in},       {"norm1", &LayerActivations::norm1},
       {"mean1", &LayerActivations::mean1},     {"rstd1", &LayerActivations::rstd1},
@@ -65,15 +65,14 @@ Tensor LayerActivations::*layer_member(const std::string& name) {
       {"rstd2", &LayerActivations::rstd2},     {"mlp_pre", &LayerActivations::mlp_pre},
       {"mlp_act", &LayerActivations::mlp_act},
   };
-  const auto found = members.find(name);
-  return found == members.end() ? nullptr : found->second;
+  return members;
 }
 
-Tensor Activations::*shared_member(const std::string& name) {
+const std::map<std::string, Tensor Activations::*>& shared_members() {
   static const std::map<std::string, Tensor Activations::*> members{
       {"ids", &Activations::ids},
       {"positions", &Activations::positions},
-      {"segments", &Activations::segments},
+      {"segments", &Activations::segment_rows},
       {"targets", &Activations::targets},
       {"x_final", &Activations::x_final},
       {"norm_final", &Activations::norm_final},
@@ -91,21 +90,21 @@ Tensor Activations::*shared_member(const std::string& name) {
       {"slots", &Activations::slots},
       {"logits", &Activations::logits},
       {"losses", &Activations::losses},
-      {"rope_cos", &Activations::rope_cos},
-      {"rope_sin", &Activations::rope_sin},
   };
-  const auto found = members.find(name);
-  return found == members.end() ? nullptr : found->second;
-}
-
-void copy_ids(Tensor& to, const std::vector<std::int32_t>& from) {
-  const std::int64_t size = std::ssize(from);
-  const Tensor host = at::from_blob(const_cast<std::int32_t*>(from.data()), {size},
-                                    at::TensorOptions().dtype(at::kInt));
-  to.view({-1}).narrow(0, 0, size).copy_(host);
+  return members;
 }
 
 }  // namespace
+
+// A GPU reads pinned memory while the host goes on; the allocator keeps it until then.
+void copy_ids(Tensor& to, std::span<const std::int32_t> from) {
+  const std::int64_t size = std::ssize(from);
+  Tensor part = to.view({-1}).narrow(0, 0, size);
+  Tensor host = part;
+  if (to.is_cuda()) host = at::empty({size}, at::TensorOptions(at::kInt).pinned_memory(true));
+  std::copy(from.begin(), from.end(), host.data_ptr<std::int32_t>());
+  if (to.is_cuda()) part.copy_(host, /*non_blocking=*/true);
+}
 
 Activations::Activations(const arch::TransformerConfig& config,
                          const std::vector<plan::Buffer>& buffers, std::int64_t row_count,
@@ -117,21 +116,20 @@ Activations::Activations(const arch::TransformerConfig& config,
   layers.resize(static_cast<std::size_t>(config.layers));
   Arena memory(arena, precision);
   for (const plan::Buffer& buffer : buffers) {
-    if (Tensor LayerActivations::*member = layer_member(buffer.name)) {
+    const auto of_layer = layer_members().find(buffer.name);
+    if (of_layer != layer_members().end()) {
       Tensor shared;
       if (!buffer.per_layer) shared = memory.take(buffer);
       for (LayerActivations& layer : layers) {
-        layer.*member = buffer.per_layer ? memory.take(buffer) : shared;
+        layer.*of_layer->second = buffer.per_layer ? memory.take(buffer) : shared;
       }
     } else {
-      Tensor Activations::*shared = shared_member(buffer.name);
-      LLMOPS_CHECK(shared != nullptr, buffer.name);
-      this->*shared = memory.take(buffer);
+      const auto shared = shared_members().find(buffer.name);
+      LLMOPS_CHECK(shared != shared_members().end(), buffer.name);
+      this->*shared->second = memory.take(buffer);
     }
   }
   if (lookup.defined()) slot_of_id_.assign(static_cast<std::size_t>(config.vocab_size), -1);
-  if (segments.defined()) segment_storage_ = segments.view({rows, length});
-  if (rope_cos.defined()) fill_rope(rope_cos, rope_sin, config.rope_theta, config.head_dim);
 }
 
 void Activations::set_batch(const data::Batch& batch) {
@@ -140,9 +138,31 @@ void Activations::set_batch(const data::Batch& batch) {
   copy_ids(ids, batch.inputs);
   copy_ids(positions, batch.positions);
   copy_ids(targets, batch.targets);
-  segments = batch.segmented ? segment_storage_ : Tensor();
-  if (batch.segmented) copy_ids(segments, batch.segment_start);
+  set_segments(batch);
   if (lookup.defined()) assign_slots(batch.inputs);
+}
+
+void Activations::set_segments(const data::Batch& batch) {
+  segments = {};
+  if (!batch.segmented) return;
+  copy_ids(segment_rows, batch.segment_start);
+  segments.start = segment_rows.view({rows, length});
+  if (!segment_rows.is_cuda()) return;
+  std::vector<std::int32_t> offsets;
+  const auto begin_at = [&](std::int64_t token) {
+    if (!offsets.empty()) segments.longest = std::max(segments.longest, token - offsets.back());
+    offsets.push_back(static_cast<std::int32_t>(token));
+  };
+  for (std::int64_t row = 0; row < rows; ++row) {
+    for (std::int64_t t = 0; t < length; ++t) {
+      const auto at = static_cast<std::size_t>(row * length + t);
+      // Rows without data are one document each.
+      if (t == 0 || (row < batch.rows && batch.segment_start[at] == t)) begin_at(row * length + t);
+    }
+  }
+  begin_at(rows * length);
+  segments.offsets = at::empty({std::ssize(offsets)}, segment_rows.options());
+  copy_ids(segments.offsets, offsets);
 }
 
 void Activations::assign_slots(const std::vector<std::int32_t>& inputs) {
@@ -177,23 +197,21 @@ void Activations::discard_lookups() {
   slot_ids_.clear();
 }
 
-void fill_rope(Tensor& cos, Tensor& sin, double theta, std::int64_t head_dim) {
-  const std::int64_t positions = cos.size(0), half = cos.size(1);
-  Tensor host_cos = at::empty({positions, half}, at::kFloat);
-  Tensor host_sin = at::empty({positions, half}, at::kFloat);
-  float* c = host_cos.data_ptr<float>();
-  float* s = host_sin.data_ptr<float>();
-  for (std::int64_t i = 0; i < half; ++i) {
-    const double frequency =
-        std::pow(theta, -2.0 * static_cast<double>(i) / static_cast<double>(head_dim));
-    for (std::int64_t p = 0; p < positions; ++p) {
-      const double angle = static_cast<double>(p) * frequency;
-      c[p * half + i] = static_cast<float>(std::cos(angle));
-      s[p * half + i] = static_cast<float>(std::sin(angle));
-    }
+Activations Activations::first(std::int64_t tokens) const {
+  LLMOPS_CHECK(rows == 1 && tokens <= length && !lookup.defined());
+  Activations part = *this;
+  part.length = tokens;
+  const auto cut = [&](const Tensor& whole) {
+    return whole.defined() && whole.size(0) == length ? whole.narrow(0, 0, tokens) : whole;
+  };
+  for (const auto& [name, member] : layer_members()) {
+    const Tensor buffer = cut(layers.front().*member);  // all layers name the same one
+    for (LayerActivations& layer : part.layers) layer.*member = buffer;
   }
-  cos.copy_(host_cos);
-  sin.copy_(host_sin);
+  for (const auto& [name, member] : shared_members()) {
+    if (name != "logits") part.*member = cut(this->*member);
+  }
+  return part;
 }
 
 }  // namespace llmops::tensor

@@ -3,14 +3,14 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "data/batch.h"
 #include "plan/buffers.h"
+#include "tensor/kernels/kernels.h"
 
 namespace llmops::tensor {
-
-using at::Tensor;
 
 // What a block keeps for its backward pass. With recomputation several blocks name one tensor.
 // Legend: N rows of tokens, C hidden, Q = (H + 2K) D, F intermediate.
@@ -18,7 +18,7 @@ struct LayerActivations {
   Tensor x_in;  // float [N, C], the residual stream before the block
   Tensor norm1, mean1, rstd1;
   Tensor qkv;             // [N, Q], q and k already rotated
-  Tensor attention, lse;  // [N, H D], float [B, H, T]
+  Tensor attention, lse;  // [N, H D], float [B, H, T]; without lse where nothing is kept
   Tensor x_mid;           // float [N, C], the residual stream between the branches
   Tensor norm2, mean2, rstd2;
   Tensor mlp_pre, mlp_act;  // [N, F or 2F], [N, F]
@@ -28,8 +28,10 @@ struct LayerActivations {
 // from the plan's list, in one piece.
 struct Activations {
   std::int64_t rows = 0, length = 0;
-  Tensor arena;                              // bytes
-  Tensor ids, positions, segments, targets;  // int32 [N]; segments undefined unless segmented
+  Tensor arena;                    // bytes
+  Tensor ids, positions, targets;  // int32 [N]
+  Tensor segment_rows;             // int32 [N], the memory of segments.start
+  Segments segments;
   std::vector<LayerActivations> layers;
   Tensor x_final, norm_final, mean_final, rstd_final;
   Tensor delta;  // [N, C], what a branch adds to the residual stream
@@ -39,7 +41,6 @@ struct Activations {
   Tensor lookup, slots;
   Tensor logits;  // [chunk rows, V]
   Tensor losses;  // float [N]
-  Tensor rope_cos, rope_sin;
 
   Activations(const arch::TransformerConfig& config, const std::vector<plan::Buffer>& buffers,
               std::int64_t rows, std::int64_t length, const at::Device& device,
@@ -51,16 +52,19 @@ struct Activations {
   // Adds the lookups of all batches since the last call to the embedding's gradient [V, C].
   void add_lookups(Tensor& gradient);
   void discard_lookups();
+  // The same buffers for a pass of fewer tokens; only those that are not for training.
+  Activations first(std::int64_t tokens) const;
 
  private:
   void assign_slots(const std::vector<std::int32_t>& inputs);
 
-  Tensor segment_storage_;
+  void set_segments(const data::Batch& batch);
+
   std::vector<std::int32_t> slot_of_id_;  // -1: none yet
   std::vector<std::int32_t> slot_ids_;    // by slot
 };
 
-// Angles position * theta^(-2i/D) for all positions: cos and sin, float [positions, D/2].
-void fill_rope(Tensor& cos, Tensor& sin, double theta, std::int64_t head_dim);
+// Copies ids of the host to the first elements of an int32 tensor.
+void copy_ids(Tensor& to, std::span<const std::int32_t> from);
 
 }  // namespace llmops::tensor

@@ -31,17 +31,17 @@ struct Pass {
     if (context.dropout > 0) kernels.dropout(x, key(layer, site));
   }
   AttentionShape attention_shape(std::size_t layer) const {
-    return {act.rows,
-            act.length,
-            config.heads,
-            config.kv_heads,
-            config.head_dim,
-            config.sliding_window,
-            static_cast<float>(1.0 / std::sqrt(static_cast<double>(config.head_dim))),
-            key(layer, kAttention)};
+    return {act.rows,          act.length,
+            config.heads,      config.kv_heads,
+            config.head_dim,   config.sliding_window,
+            attention_scale(), key(layer, kAttention)};
+  }
+  float attention_scale() const {
+    return static_cast<float>(1.0 / std::sqrt(static_cast<double>(config.head_dim)));
   }
 
   void attention_branch(std::size_t layer) const;
+  void attention_cached(std::size_t layer) const;
   void mlp_branch(std::size_t layer) const;
   void norm1(std::size_t layer, const Tensor& residual, const Tensor& delta) const;
   void norm2(std::size_t layer, const Tensor& residual, const Tensor& delta) const;
@@ -76,12 +76,25 @@ void Pass::attention_branch(std::size_t layer) const {
   LayerActivations& a = act.layers[layer];
   kernels.linear(a.norm1, w.qkv.weight, w.qkv.bias, a.qkv);
   if (config.positions == arch::Positions::kRope) {
-    kernels.rope(a.qkv, act.positions, act.rope_cos, act.rope_sin, config.heads, config.kv_heads,
-                 false);
+    kernels.rope(a.qkv, act.positions, weights.rope->cos(), weights.rope->sin(), config.heads,
+                 config.kv_heads, false);
   }
-  kernels.attention(attention_shape(layer), a.qkv, act.segments, a.attention, a.lse);
+  if (context.cached) {
+    attention_cached(layer);
+  } else {
+    kernels.attention(attention_shape(layer), a.qkv, act.segments, a.attention, a.lse);
+  }
   kernels.linear(a.attention, w.out.weight, w.out.bias, act.delta);
   drop(act.delta, layer, kAttentionOut);
+}
+
+void Pass::attention_cached(std::size_t layer) const {
+  const CachedAttentionShape shape{config.heads, config.kv_heads, config.head_dim,
+                                   config.sliding_window, attention_scale()};
+  LayerActivations& a = act.layers[layer];
+  const CachedPass& cached = *context.cached;
+  kernels.attention_cached(shape, a.qkv, cached.sequences, cached.pool.keys(layer),
+                           cached.pool.values(layer), a.attention);
 }
 
 // norm2 -> delta
@@ -127,8 +140,8 @@ void Pass::attention_backward(std::size_t layer, Layer& g) const {
   kernels.attention_backward(attention_shape(layer), a.qkv, act.segments, a.attention, a.lse,
                              act.dattention, act.dqkv);
   if (config.positions == arch::Positions::kRope) {
-    kernels.rope(act.dqkv, act.positions, act.rope_cos, act.rope_sin, config.heads, config.kv_heads,
-                 true);
+    kernels.rope(act.dqkv, act.positions, weights.rope->cos(), weights.rope->sin(), config.heads,
+                 config.kv_heads, true);
   }
   weight_gradient(act.dqkv, a.norm1, g.qkv);
   kernels.linear_backward_input(act.dqkv, w.qkv.weight, act.dnorm);

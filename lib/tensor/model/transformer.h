@@ -5,12 +5,20 @@
 
 #include "tensor/kernels/kernels.h"
 #include "tensor/model/activations.h"
+#include "tensor/model/kv_pool.h"
 #include "tensor/model/weights.h"
 
 namespace llmops::tensor {
 
 // The passes of one transformer over one shard, written out over the shard's buffers. Nothing is
 // allocated. A shard's results depend on its rows alone, never on how a batch was cut into shards.
+
+// The sequences whose tokens a pass without training runs, one sequence after the other, and where
+// their keys and values are.
+struct CachedPass {
+  CachedSequences sequences;
+  KvPool& pool;
+};
 
 // What the passes over a shard depend on besides weights and rows. A dropout of 0 turns it off.
 struct PassContext {
@@ -20,6 +28,7 @@ struct PassContext {
   std::int64_t first_row = 0;  // of the shard within the step's global batch, in sequences
   // Asked between layers and chunks of logits, on the thread of the shard; true gives the pass up.
   std::function<bool()> give_up = {};
+  const CachedPass* cached = nullptr;  // null: attention within the rows of the shard
 
   bool given_up() const { return give_up && give_up(); }
 };

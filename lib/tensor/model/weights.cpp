@@ -118,6 +118,9 @@ ModelTensors assemble(const arch::TransformerConfig& config, const arch::Paramet
     const bool lookup = arch::traits(p.part).kind == PartKind::kEmbedding;
     slot(model, p) = !lookup && arch::is_multiplied(p, config) ? matrix(i) : values[i];
     if (p.part == Part::kTokenEmbedding && config.tied) model.head.weight = matrix(i);
+    if (config.positions == arch::Positions::kRope && !model.rope && values[i].defined()) {
+      model.rope = std::make_shared<RopeTable>(config, values[i].device());
+    }
   }
   return model;
 }

@@ -3,11 +3,13 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "arch/parameters.h"
 #include "tensor/kernels/kernels.h"
+#include "tensor/model/rope.h"
 #include "weights/safetensors.h"
 #include "weights/weight_files.h"
 
@@ -32,7 +34,8 @@ struct ModelTensors {
   Tensor token_embedding, position_embedding;  // rows are looked up, not multiplied
   std::vector<Layer> layers;
   Norm final_norm;
-  Linear head;  // the tied embedding or the head's own weight
+  Linear head;                      // the tied embedding or the head's own weight
+  std::shared_ptr<RopeTable> rope;  // of rotary positions; whoever runs a pass lets it grow
 };
 
 // A tensor for each of the layout's parameters, by position; undefined where there is none.

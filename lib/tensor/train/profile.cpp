@@ -15,22 +15,16 @@ namespace {
 
 Profiler* active = nullptr;
 
-// Every kernel of the table with its name; the index is the kernel's number here.
-#define LLMOPS_KERNELS(X)                                                                      \
-  X(embed), X(embed_backward), X(add_norm), X(norm_backward), X(rope), X(attention),           \
-      X(attention_backward), X(linear), X(linear_activation), X(activation),                   \
-      X(activation_backward), X(linear_backward_input), X(linear_backward_weight), X(dropout), \
-      X(cross_entropy), X(cross_entropy_loss), X(reduce), X(adamw), X(ema)
-
+// The number of a kernel here is its place in the list of all.
 enum Number : std::size_t {
-#define NUMBER(name) kNumber_##name
-  LLMOPS_KERNELS(NUMBER),
+#define NUMBER(Type, name) kNumber_##name,
+  LLMOPS_KERNELS(NUMBER)
 #undef NUMBER
-  kKernelCount
+      kKernelCount
 };
 
 constexpr std::array<const char*, kKernelCount> kNames{
-#define NAME(name) #name
+#define NAME(Type, name) #name,
     LLMOPS_KERNELS(NAME)
 #undef NAME
 };
@@ -52,8 +46,8 @@ Profiler::Profiler(const Kernels& inner)
     : inner_(inner), timed_(inner), totals_(kKernelCount), origin_(monotonic_seconds()) {
   LLMOPS_CHECK(active == nullptr, "one profiler at a time");
   active = this;
-#define WRAP(name) timed_.name = &Timed<kNumber_##name, &Kernels::name>::call
-  LLMOPS_KERNELS(WRAP);
+#define WRAP(Type, name) timed_.name = &Timed<kNumber_##name, &Kernels::name>::call;
+  LLMOPS_KERNELS(WRAP)
 #undef WRAP
 }
 

@@ -16,6 +16,7 @@ engine::GenerateRequest request_of(const engine::TrainJob& job, const std::strin
   engine::GenerateRequest request;
   tokenizer.encode(prompt, request.prompt);
   request.max_tokens = settings.max_tokens;
+  request.slide = true;
   const auto seed = static_cast<std::uint64_t>(job.recipe.seed) +
                     static_cast<std::uint64_t>(1000 * step + number);
   request.sampling = {settings.temperature, settings.top_k, settings.top_p, seed,
@@ -38,6 +39,7 @@ bool write_samples(const engine::TrainJob& job,
       model->submit(request_of(job, prompt, step, i));
       std::vector<std::int32_t> ids;
       while (model->step([&](const engine::TokenEvent& event) {
+        if (event.error) throw Error(*event.error);
         if (event.token) ids.push_back(*event.token);
       })) {
         fault_point("train.sample");

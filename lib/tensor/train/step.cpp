@@ -48,6 +48,7 @@ TrainStep::TrainStep(const plan::Plan& plan, const recipe::Optimizer& optimizer,
          assemble(weights.config(), weights.layout(), views(weights.layout(), gradients_.back())),
          scalar(weights.device())});
   }
+  if (weights.tensors().rope) weights.tensors().rope->grow(plan.length);
   m_ = zeros_like_flat(weights);
   v_ = zeros_like_flat(weights);
   if (ema_decay > 0) {
@@ -136,13 +137,13 @@ StepValues TrainStep::update(double learning_rate) {
   kernels_.adamw(adamw_, weights_.flat(), gradients_[0], m_, v_, norm_squared_, loss_, updates_,
                  weights_.compute());
 
+  if (average_.defined()) {
+    kernels_.ema(average_, weights_.flat(), ema_decay_, norm_squared_, loss_);
+  }
   StepValues values;
   values.loss_sum = loss_.item<double>();
   values.grad_norm = std::sqrt(norm_squared_.item<double>());
   values.applied = std::isfinite(values.loss_sum) && std::isfinite(values.grad_norm);
-  if (values.applied && average_.defined()) {
-    kernels_.ema(average_, weights_.flat(), ema_decay_);
-  }
   loss_.zero_();
   return values;
 }

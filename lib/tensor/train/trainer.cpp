@@ -13,14 +13,14 @@
 #include "checkpoint/checkpoint.h"
 #include "tensor/generate/language_model.h"
 #include "tensor/train/best.h"
-#include "tensor/train/guard.h"
 #include "tensor/train/initial_model.h"
-#include "tensor/train/pace.h"
+#include "tensor/train/loss_guard.h"
 #include "tensor/train/profile.h"
 #include "tensor/train/samples.h"
 #include "tensor/train/schedule.h"
 #include "tensor/train/state.h"
 #include "tensor/train/step.h"
+#include "tensor/train/throughput.h"
 
 namespace llmops::tensor {
 
@@ -52,7 +52,7 @@ class TrainLoop final : public engine::Trainer {
   void start();
   // What is due at the current step before the next one: evaluation, samples, checkpoint. False
   // when early stopping ends the run.
-  bool duties(bool at_end);
+  bool run_due_work(bool at_end);
   // Sequences that the recipe still asks for, at most those of a step.
   std::int64_t rows_of_next_step() const;
   bool at_end() const;
@@ -64,7 +64,7 @@ class TrainLoop final : public engine::Trainer {
   void train_one_step();
   void report(const StepValues& values, std::int64_t tokens, double rate, double seconds,
               double zscore);
-  void handle_trouble(const LossGuard::Judgement& judgement, double loss, std::int64_t rows);
+  void report_bad_step(const LossGuard::Judgement& judgement, double loss, std::int64_t rows);
   void restore(const std::string& folder);
   void forget_pruned();
   std::optional<std::string> rollback_target() const;
@@ -75,7 +75,7 @@ class TrainLoop final : public engine::Trainer {
   TrainResult finish(ExitCode code, std::string reason);
   bool due(std::int64_t every) const { return every > 0 && state_.step % every == 0; }
   // The current step is among the best and must be on disk to stay there.
-  bool saving_improves() const {
+  bool is_best_step() const {
     return std::any_of(state_.best.begin(), state_.best.end(),
                        [this](const BestStep& best) { return best.step == state_.step; });
   }
@@ -89,10 +89,10 @@ class TrainLoop final : public engine::Trainer {
   std::int64_t total_steps_ = 0;
   TrainHost* host_ = nullptr;
   std::unique_ptr<Profiler> profiler_;
-  std::optional<Pace> pace_;
+  std::optional<Throughput> throughput_;
   std::vector<data::Batch> batches_;  // of a step: [pass][shard]
   double started_ = 0;
-  bool save_owed_ = false;
+  bool save_pending_ = false;
   bool cut_short_ = false;  // a stop was requested within a duty, which is done after the resume
   std::string newest_checkpoint_;
 };
@@ -152,12 +152,12 @@ TrainResult TrainLoop::run(TrainHost& host) {
   const auto& max_time = job_.recipe.train.max_time;
   while (true) {
     const bool ended = at_end();
-    if (!duties(ended)) return finish(ExitCode::kOk, "early stopping");
+    if (!run_due_work(ended)) return finish(ExitCode::kOk, "early stopping");
     if (ended && !cut_short_) return finish(ExitCode::kOk, "");
     const bool stop = host.stop_requested();
     const bool out_of_time = max_time && monotonic_seconds() - started_ >= max_time->seconds;
-    save_owed_ = host.take_save_request() || save_owed_;
-    if (stop || out_of_time || (save_owed_ && !guard_.in_trouble())) save();
+    save_pending_ = host.take_save_request() || save_pending_;
+    if (stop || out_of_time || (save_pending_ && !guard_.is_unstable())) save();
     if (stop) return finish(ExitCode::kTerminated, "stopped by a signal");
     if (out_of_time) return finish(ExitCode::kBudgetSpent, "train.max_time is spent");
     train_one_step();
@@ -171,7 +171,7 @@ TrainResult TrainLoop::run(TrainHost& host) {
   }
 }
 
-bool TrainLoop::duties(bool at_end) {
+bool TrainLoop::run_due_work(bool at_end) {
   const recipe::Recipe& recipe = job_.recipe;
   const bool first = state_.step == 0;
   const bool eval_due =
@@ -185,9 +185,9 @@ bool TrainLoop::duties(bool at_end) {
   if (sample_due && state_.last_sample_step != state_.step && !cut_short_) sample();
   if (first || state_.last_save_step == state_.step) return go_on;
   // After bad steps a save waits for a good one: a rollback must not come back to them.
-  save_owed_ = save_owed_ || due(recipe.checkpoint.save_steps);
-  const bool must_save = at_end || !go_on || saving_improves();
-  if (must_save || (save_owed_ && !guard_.in_trouble())) save();
+  save_pending_ = save_pending_ || due(recipe.checkpoint.save_steps);
+  const bool must_save = at_end || !go_on || is_best_step();
+  if (must_save || (save_pending_ && !guard_.is_unstable())) save();
   return go_on;
 }
 
@@ -252,16 +252,16 @@ void TrainLoop::train_one_step() {
   state_.seconds += seconds;
   report(values, tokens, rate, seconds, judgement.zscore);
   if (profiler_) profiler_->end_step(seconds);
-  if (judgement.verdict != LossGuard::Verdict::kGood) handle_trouble(judgement, loss, rows);
+  if (judgement.verdict != LossGuard::Verdict::kGood) report_bad_step(judgement, loss, rows);
 }
 
 void TrainLoop::report(const StepValues& values, std::int64_t tokens, double rate, double seconds,
                        double zscore) {
-  if (!pace_) {
-    pace_.emplace(job_.plan.flops_per_token,
-                  measure_matmul_flops(weights_.device(), weights_.bf16()));
+  if (!throughput_) {
+    throughput_.emplace(job_.plan.flops_per_token,
+                        measure_matmul_flops(weights_.device(), weights_.bf16()));
   }
-  pace_->add(seconds, tokens);
+  throughput_->add(seconds, tokens);
   engine::StepReport report;
   report.step = state_.step;
   report.total_steps = total_steps_;
@@ -276,15 +276,15 @@ void TrainLoop::report(const StepValues& values, std::int64_t tokens, double rat
                    : values.applied ? engine::StepOutcome::kUpdated
                                     : engine::StepOutcome::kNotFinite;
   report.seconds = seconds;
-  report.tokens_per_second = pace_->tokens_per_second();
-  report.mfu = pace_->mfu();
-  report.eta_seconds = pace_->eta_seconds(total_steps_ - state_.step);
+  report.tokens_per_second = throughput_->tokens_per_second();
+  report.mfu = throughput_->mfu();
+  report.eta_seconds = throughput_->eta_seconds(total_steps_ - state_.step);
   report.memory_bytes = static_cast<std::int64_t>(peak_resident_bytes());
   host_->report(report);
 }
 
-void TrainLoop::handle_trouble(const LossGuard::Judgement& judgement, double loss,
-                               std::int64_t rows) {
+void TrainLoop::report_bad_step(const LossGuard::Judgement& judgement, double loss,
+                                std::int64_t rows) {
   const bool skipped = judgement.verdict == LossGuard::Verdict::kNonFinite;
   host_->event("warning", skipped ? "non_finite" : "loss_spike", state_.step,
                skipped ? fmt::format("loss {} or its gradients are not finite; update skipped "
@@ -327,12 +327,12 @@ void TrainLoop::roll_back() {
     first_weights(job_, weights_);
     step_.reset();
   }
-  save_owed_ = false;
+  save_pending_ = false;
   state_.rollbacks = rollbacks;
   state_.skipped_rows = cursor - state_.trained_rows();
   state_.rows = cursor;
   plan_total_steps();
-  guard_.forget_trouble();
+  guard_.forget_instability();
   host_->event("warning", "rollback", state_.step,
                fmt::format("rolled back from step {} to step {}; the data of the window is skipped",
                            bad_step, state_.step));
@@ -372,14 +372,14 @@ void TrainLoop::sample() {
 }
 
 void TrainLoop::save() {
-  save_owed_ = false;
+  save_pending_ = false;
   if (state_.last_save_step == state_.step) return;
   const TimedPhase phase(profiler_.get(), "checkpoints");
   host_->flush(state_.step);
   std::vector<std::int64_t> keep;
   for (const BestStep& best : state_.best) keep.push_back(best.step);
   // A stop in trouble saves a state that a rollback must not come back to.
-  if (!guard_.in_trouble()) state_.good_step = state_.step;
+  if (!guard_.is_unstable()) state_.good_step = state_.step;
   if (state_.good_step >= 0) keep.push_back(state_.good_step);
   state_.guard = guard_.state();
   newest_checkpoint_ = save_checkpoint(job_, state_, weights_, step_);

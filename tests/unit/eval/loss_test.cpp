@@ -38,10 +38,13 @@ class FakeModel : public engine::Model {
 
   const arch::TransformerConfig& config() const override { return config_; }
   std::int64_t max_length() const override { return 1 << 20; }
-  std::vector<float> logits(std::span<const std::int32_t>) override { return {}; }
   engine::RequestId submit(const engine::GenerateRequest&) override { return 0; }
+  engine::RequestId submit(const engine::ScoreRequest&) override { return 0; }
   void cancel(engine::RequestId) override {}
-  bool step(const std::function<void(const engine::TokenEvent&)>&) override { return false; }
+  bool step(const std::function<void(const engine::TokenEvent&)>&,
+            const engine::StepOptions&) override {
+    return false;
+  }
 
  private:
   Loss loss_;

@@ -65,13 +65,12 @@ TEST_CASE("buffers have the shapes of the model") {
   CHECK(all.at("mlp_act").shape == Shape{64, 100});
   CHECK(all.at("dmlp_pre").shape == Shape{64, 200});
   CHECK(all.at("logits").shape == Shape{64, 2000});
-  CHECK(all.at("rope_cos").shape == Shape{16, 16});
   CHECK(all.at("x_in").type == Buffer::kFloat);
   CHECK(all.at("norm1").type == Buffer::kActivation);
   CHECK(all.at("ids").type == Buffer::kInt32);
 }
 
-TEST_CASE("the norm decides on means, the positions on angles, bf16 on a second gradient") {
+TEST_CASE("the norm decides on means, bf16 on a second gradient") {
   const auto rms = by_name(activation_buffers(llama(), shape_of(Recompute::kOff)));
   CHECK_FALSE(rms.contains("mean1"));
   CHECK_FALSE(rms.contains("dresidual_act"));
@@ -80,7 +79,6 @@ TEST_CASE("the norm decides on means, the positions on angles, bf16 on a second 
   CHECK(layer_norm.contains("mean1"));
   CHECK(layer_norm.contains("mean_final"));
   CHECK(layer_norm.contains("dresidual_act"));
-  CHECK_FALSE(layer_norm.contains("rope_cos"));
 }
 
 TEST_CASE("recomputation keeps less per layer, and the same buffers by name") {

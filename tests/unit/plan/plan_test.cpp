@@ -264,9 +264,9 @@ TEST_CASE("memory holds what evaluation and samples need for a while") {
   };
   CHECK(evaluation() == 0);
   recipe.data.eval_split = 0.1;
-  // One block's buffers, the logits of 512 rows and the batch.
-  const std::int64_t one = 4 * N * (2 * C + 2 * C + 4 + 3 * C + C + 16 + 4 * C + 4 * C) +
-                           4 * N * (2 * C + 2 + C) + 4 * (N * 65 + N) + 4 * 4 * N;
+  // One block's buffers, the logits of 512 rows, the batch, and keys and values of one layer.
+  const std::int64_t one = 4 * N * (2 * C + 2 * C + 4 + 3 * C + C + 4 * C + 4 * C) +
+                           4 * N * (2 * C + 2 + C) + 4 * (N * 65 + N) + 3 * 4 * N + 4 * N * 2 * C;
   CHECK(evaluation() == one);
   const std::int64_t mixed = evaluation(true);
   CHECK(mixed < one);

@@ -1,15 +1,29 @@
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/_fused_rms_norm.h>
+#include <ATen/ops/_fused_rms_norm_backward.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/embedding_dense_backward.h>
 #include <ATen/ops/index_select.h>
+#include <ATen/ops/native_layer_norm.h>
+#include <ATen/ops/native_layer_norm_backward.h>
 #include <ATen/ops/rsqrt.h>
 #include <ATen/ops/stack.h>
 #include <ATen/ops/zeros_like.h>
+
+#include <optional>
+#include <tuple>
 
 #include "tensor/kernels/aten/aten.h"
 #include "tensor/kernels/dropout_mask.h"
 
 namespace llmops::tensor::aten {
+namespace {
+
+std::optional<Tensor> optional(const Tensor& x) {
+  return x.defined() ? std::optional(x) : std::nullopt;
+}
+
+}  // namespace
 
 void embed(const Tensor& ids, const Tensor& positions, const Tensor& wte, const Tensor& wpe,
            Tensor& out) {
@@ -36,32 +50,49 @@ void add_norm(arch::Norm kind, const Tensor& residual, const Tensor& delta, cons
     if (!sum.is_same(residual)) sum.copy_(residual);
     sum.add_(wide);
   }
-  Tensor centred = sum;
+  const at::IntArrayRef width = sum.sizes().slice(1);
   if (kind == arch::Norm::kLayerNorm) {
-    const Tensor row_mean = sum.mean(-1, true);
-    mean.copy_(row_mean.squeeze(-1));
-    centred = sum - row_mean;
+    const auto [normal, row_mean, row_rstd] =
+        at::native_layer_norm(sum, width, weight, optional(bias), eps);
+    y.copy_(normal);
+    mean.copy_(row_mean.view({-1}));
+    rstd.copy_(row_rstd.view({-1}));
+    return;
   }
-  const Tensor row_rstd = at::rsqrt(centred.square().mean(-1, true) + eps);
+  if (sum.is_cuda()) {
+    const auto [normal, row_rstd] = at::_fused_rms_norm(sum, width, weight, eps);
+    y.copy_(normal);
+    rstd.copy_(row_rstd.view({-1}));
+    return;
+  }
+  const Tensor row_rstd = at::rsqrt(sum.square().mean(-1, true) + eps);
   rstd.copy_(row_rstd.squeeze(-1));
-  Tensor scaled = centred * row_rstd * weight;
-  if (bias.defined()) scaled.add_(bias);
-  y.copy_(scaled);
+  y.copy_(sum * row_rstd * weight);
 }
 
 void norm_backward(arch::Norm kind, const Tensor& dy, const Tensor& sum, const Tensor& weight,
                    const Tensor& mean, const Tensor& rstd, std::int64_t /*length*/, Tensor& dsum,
                    Tensor& dweight, Tensor& dbias, Tensor& dsum_act) {
   const Tensor grad = dy.to(at::kFloat);
-  const Tensor row_rstd = rstd.unsqueeze(-1);
-  const bool layer_norm = kind == arch::Norm::kLayerNorm;
-  const Tensor normal = (layer_norm ? sum - mean.unsqueeze(-1) : sum) * row_rstd;
-  const Tensor scaled = grad * weight;
-  Tensor dx = scaled - normal * (scaled * normal).mean(-1, true);
-  if (layer_norm) dx.sub_(scaled.mean(-1, true));
-  dsum.add_(dx.mul_(row_rstd));
-  if (dweight.defined()) dweight.add_((grad * normal).sum(0));
-  if (dbias.defined()) dbias.add_(grad.sum(0));
+  const at::IntArrayRef width = sum.sizes().slice(1);
+  const auto column = [](const Tensor& x) { return x.unsqueeze(-1); };
+  Tensor dx, dw, db;
+  if (kind == arch::Norm::kLayerNorm) {
+    std::tie(dx, dw, db) =
+        at::native_layer_norm_backward(grad, sum, width, column(mean), column(rstd), weight,
+                                       std::nullopt, {true, dweight.defined(), false});
+    if (dbias.defined()) db = grad.sum(0);
+  } else if (sum.is_cuda()) {
+    std::tie(dx, dw) = at::_fused_rms_norm_backward(grad, sum, width, column(rstd), weight,
+                                                    {true, dweight.defined()});
+  } else {
+    const Tensor normal = sum * column(rstd), scaled = grad * weight;
+    dx = (scaled - normal * (scaled * normal).mean(-1, true)).mul_(column(rstd));
+    if (dweight.defined()) dw = (grad * normal).sum(0);
+  }
+  dsum.add_(dx);
+  if (dweight.defined()) dweight.add_(dw);
+  if (dbias.defined()) dbias.add_(db);
   if (dsum_act.defined()) dsum_act.copy_(dsum);
 }
 

@@ -1,5 +1,6 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/addmm.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/gelu.h>
 #include <ATen/ops/gelu_backward.h>
 #include <ATen/ops/mm.h>
@@ -38,6 +39,12 @@ Tensor activate_backward(const Tensor& dout, const Tensor& x, arch::Activation k
 }  // namespace
 
 void linear(const Tensor& x, const Matrix& w, const Tensor& bias, Tensor& y) {
+  if (y.scalar_type() != x.scalar_type()) {
+    Tensor rounded = at::empty(y.sizes(), x.options());
+    linear(x, w, bias, rounded);
+    y.copy_(rounded);
+    return;
+  }
   const Tensor weight = w.data.to(x.scalar_type()).t();
   if (bias.defined()) {
     at::addmm_out(y, bias.to(y.scalar_type()), x, weight);

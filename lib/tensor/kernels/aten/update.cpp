@@ -1,15 +1,12 @@
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/clamp.h>
+#include <ATen/ops/_fused_adamw.h>
 #include <ATen/ops/gather.h>
 #include <ATen/ops/isfinite.h>
 #include <ATen/ops/linalg_vector_norm.h>
 #include <ATen/ops/logsumexp.h>
-#include <ATen/ops/ones_like.h>
-#include <ATen/ops/pow.h>
-#include <ATen/ops/sqrt.h>
 #include <ATen/ops/where.h>
 
-#include <algorithm>
+#include <optional>
 
 #include "tensor/kernels/aten/aten.h"
 
@@ -30,9 +27,6 @@ RowLosses row_losses(const Tensor& logits, const Tensor& targets, Tensor& losses
   losses.copy_(at::where(r.counted, loss, 0.0).squeeze(1));
   return r;
 }
-
-// Elements worked on at a time, so that temporaries stay small beside the flat buffers.
-constexpr std::int64_t kChunk = std::int64_t{1} << 24;
 
 }  // namespace
 
@@ -60,37 +54,31 @@ void adamw(const AdamWStep& step, Tensor& weights, Tensor& grads, Tensor& m, Ten
   Tensor finite = at::isfinite(norm_squared);
   if (loss.defined()) finite = finite.logical_and(at::isfinite(loss));
   updates.add_(finite);
-  Tensor clip = at::ones_like(norm_squared);
+  // The fused kernel divides gradients by a scale and leaves everything when it is told of
+  // infinity.
+  std::optional<Tensor> scale;
   if (step.max_grad_norm > 0) {
-    clip = (step.max_grad_norm / (norm_squared.sqrt() + 1e-6)).clamp_max(1.0);
+    scale = ((norm_squared.sqrt() + 1e-6) / step.max_grad_norm).clamp_min(1.0).to(at::kFloat);
   }
-  const Tensor correction1 = 1.0 - at::pow(step.beta1, updates);
-  const Tensor correction2 = 1.0 - at::pow(step.beta2, updates);
-  const Tensor rate = (step.learning_rate / correction1).to(at::kFloat);
-  const Tensor root2 = correction2.sqrt().to(at::kFloat);
-  clip = clip.to(at::kFloat);
-
-  const std::int64_t size = weights.numel();
-  for (std::int64_t begin = 0; begin < size;) {
-    const bool decays = begin < step.decay_size;
-    const std::int64_t end = std::min(begin + kChunk, decays ? step.decay_size : size);
+  const Tensor infinite = finite.logical_not().to(at::kFloat);
+  const Tensor count = updates.to(at::kFloat);
+  const auto update = [&](std::int64_t begin, std::int64_t end, double weight_decay) {
+    if (begin == end) return;
     const auto part = [&](const Tensor& x) { return x.narrow(0, begin, end - begin); };
-    const Tensor g = part(grads) * clip;
-    const Tensor m1 = part(m) * step.beta1 + g * (1.0 - step.beta1);
-    const Tensor v1 = part(v) * step.beta2 + g * g * (1.0 - step.beta2);
-    const double keep = decays ? 1.0 - step.learning_rate * step.weight_decay : 1.0;
-    const Tensor w1 = part(weights) * keep - rate * m1 / (v1.sqrt() / root2 + step.eps);
-    part(m).copy_(at::where(finite, m1, part(m)));
-    part(v).copy_(at::where(finite, v1, part(v)));
-    part(weights).copy_(at::where(finite, w1, part(weights)));
-    begin = end;
-  }
+    const Tensor w = part(weights), g = part(grads), m1 = part(m), v1 = part(v);
+    at::_fused_adamw_(w, g, m1, v1, {}, count, step.learning_rate, step.beta1, step.beta2,
+                      weight_decay, step.eps, false, false, scale, infinite);
+  };
+  update(0, step.decay_size, step.weight_decay);
+  update(step.decay_size, weights.numel(), 0);
   if (compute.defined()) compute.copy_(weights);
   grads.zero_();
 }
 
-void ema(Tensor& average, const Tensor& weights, double decay) {
-  average.lerp_(weights, 1.0 - decay);
+void ema(Tensor& average, const Tensor& weights, double decay, const Tensor& norm_squared,
+         const Tensor& loss) {
+  const Tensor finite = at::isfinite(norm_squared).logical_and(at::isfinite(loss));
+  average.lerp_(weights, finite.to(at::kFloat).mul(1.0 - decay).expand_as(average));
 }
 
 }  // namespace llmops::tensor::aten

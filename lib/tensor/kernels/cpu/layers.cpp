@@ -75,7 +75,7 @@ void rope(Tensor& qkv, const Tensor& positions, const Tensor& cos, const Tensor&
 namespace {
 
 AttentionCall attention_call(const AttentionShape& shape, const Tensor& qkv,
-                             const Tensor& segment_start, const Tensor& out, const Tensor& lse) {
+                             const Segments& segments, const Tensor& out, const Tensor& lse) {
   LLMOPS_CHECK(qkv.numel() ==
                shape.batch * shape.length * (shape.heads + 2 * shape.kv_heads) * shape.head_dim);
   LLMOPS_CHECK(out.numel() == shape.batch * shape.length * shape.heads * shape.head_dim);
@@ -90,26 +90,53 @@ AttentionCall attention_call(const AttentionShape& shape, const Tensor& qkv,
           .scale = shape.scale,
           .dropout = dropout_mask(shape.dropout),
           .qkv = act(qkv),
-          .segment_start = segment_start.defined() ? ints(segment_start) : nullptr,
+          .segment_start = segments.defined() ? ints(segments.start) : nullptr,
           .out = act(out),
           .lse = floats(lse)};
 }
 
 }  // namespace
 
-void attention(const AttentionShape& shape, const Tensor& qkv, const Tensor& segment_start,
+void attention(const AttentionShape& shape, const Tensor& qkv, const Segments& segments,
                Tensor& out, Tensor& lse) {
-  raw().attention(attention_call(shape, qkv, segment_start, out, lse));
+  raw().attention(attention_call(shape, qkv, segments, out, lse));
 }
 
-void attention_backward(const AttentionShape& shape, const Tensor& qkv, const Tensor& segment_start,
+void attention_backward(const AttentionShape& shape, const Tensor& qkv, const Segments& segments,
                         const Tensor& out, const Tensor& lse, const Tensor& dout, Tensor& dqkv) {
-  AttentionCall call = attention_call(shape, qkv, segment_start, out, lse);
+  AttentionCall call = attention_call(shape, qkv, segments, out, lse);
   LLMOPS_CHECK(dout.numel() == out.numel() && dqkv.numel() == qkv.numel());
   LLMOPS_CHECK(dout.scalar_type() == qkv.scalar_type() && dqkv.scalar_type() == qkv.scalar_type());
   call.dout = act(dout);
   call.dqkv = act(dqkv);
   raw().attention_backward(call);
+}
+
+void attention_cached(const CachedAttentionShape& shape, const Tensor& qkv,
+                      const CachedSequences& sequences, Tensor& keys, Tensor& values, Tensor& out) {
+  const Index count = sequences.starts.numel();
+  LLMOPS_CHECK(sequences.offsets.numel() == count + 1 && sequences.pages.size(0) == count);
+  LLMOPS_CHECK(qkv.size(-1) == (shape.heads + 2 * shape.kv_heads) * shape.head_dim);
+  LLMOPS_CHECK(out.numel() == qkv.size(0) * shape.heads * shape.head_dim);
+  const CachedAttentionCall call{.sequences = count,
+                                 .heads = shape.heads,
+                                 .kv_heads = shape.kv_heads,
+                                 .head_dim = shape.head_dim,
+                                 .window = shape.window,
+                                 .scale = shape.scale,
+                                 .qkv = act(qkv),
+                                 .offsets = ints(sequences.offsets),
+                                 .starts = ints(sequences.starts),
+                                 .pages = ints(sequences.pages),
+                                 .page_stride = sequences.pages.size(1),
+                                 .keys = act(keys),
+                                 .values = act(values),
+                                 .out = act(out)};
+  LLMOPS_CHECK(keys.size(2) == shape.head_dim && keys.size(3) == kPageTokens);
+  LLMOPS_CHECK(values.size(2) == kPageTokens && values.size(3) == call.padded_dim());
+  LLMOPS_CHECK(call.keys.bf16 == call.qkv.bf16 && call.values.bf16 == call.qkv.bf16 &&
+               call.out.bf16 == call.qkv.bf16);
+  raw().attention_cached(call);
 }
 
 void dropout(Tensor& x, const DropoutKey& key) {

@@ -49,7 +49,7 @@ GemmCall forward_call(const Tensor& x, const Matrix& w, const Tensor& bias, cons
   const Index inputs = w.data.size(1), outputs = w.data.size(0);
   const Index rows = x.numel() / inputs;
   LLMOPS_CHECK(x.size(-1) == inputs && y.numel() == rows * outputs);
-  LLMOPS_CHECK(x.scalar_type() == y.scalar_type());
+  LLMOPS_CHECK(x.scalar_type() == y.scalar_type() || y.scalar_type() == at::kFloat);
   return {.m = rows,
           .n = outputs,
           .k = inputs,
@@ -63,16 +63,31 @@ GemmCall forward_call(const Tensor& x, const Matrix& w, const Tensor& bias, cons
           .bias = floats_or_null(bias)};
 }
 
+// Products of a few rows, as in generation, are bound by reading the weights.
+bool forward_by_onednn(const Tensor& x, const Matrix& w) {
+  constexpr Index kFewRows = 16;
+  return by_onednn(x, w.data) && x.numel() > kFewRows * x.size(-1);
+}
+
+int blas_size(Index n) {
+  return static_cast<int>(n);
+}
+
 }  // namespace
 
 void linear(const Tensor& x, const Matrix& w, const Tensor& bias, Tensor& y) {
-  if (by_onednn(x, w.data)) return aten::linear(x, w, bias, y);
-  raw().gemm(forward_call(x, w, bias, y));
+  if (!forward_by_onednn(x, w)) return raw().gemm(forward_call(x, w, bias, y));
+  if (y.scalar_type() == x.scalar_type() || bias.defined()) return aten::linear(x, w, bias, y);
+  const Index inputs = w.data.size(1), outputs = w.data.size(0);
+  cblas_gemm_bf16bf16f32(kRowMajor, kAsIs, kTransposed, blas_size(x.numel() / inputs),
+                         blas_size(outputs), blas_size(inputs), 1.0f, x.data_ptr(),
+                         blas_size(inputs), w.data.data_ptr(), blas_size(inputs), 0.0f, floats(y),
+                         blas_size(outputs));
 }
 
 void linear_activation(const Tensor& x, const Matrix& w, const Tensor& bias, arch::Activation kind,
                        bool gated, Tensor& pre, Tensor& out) {
-  if (by_onednn(x, w.data)) {
+  if (forward_by_onednn(x, w)) {
     aten::linear(x, w, bias, pre);
     return activation(pre, kind, gated, out);
   }
@@ -122,10 +137,9 @@ void linear_backward_weight(const Tensor& dy, const Tensor& x, Tensor& dw, Tenso
   if (!dw.defined()) return;
   LLMOPS_CHECK(dw.numel() == outputs * inputs);
   if (by_onednn(dy, x)) {
-    const auto size = [](Index n) { return static_cast<int>(n); };
-    cblas_gemm_bf16bf16f32(kRowMajor, kTransposed, kAsIs, size(outputs), size(inputs), size(rows),
-                           1.0f, dy.data_ptr(), size(outputs), x.data_ptr(), size(inputs), 1.0f,
-                           floats(dw), size(inputs));
+    cblas_gemm_bf16bf16f32(kRowMajor, kTransposed, kAsIs, blas_size(outputs), blas_size(inputs),
+                           blas_size(rows), 1.0f, dy.data_ptr(), blas_size(outputs), x.data_ptr(),
+                           blas_size(inputs), 1.0f, floats(dw), blas_size(inputs));
     return;
   }
   raw().gemm({.m = outputs,

@@ -6,7 +6,7 @@ namespace llmops::tensor::cpu {
 
 // What a kernel needs beside its arguments lives in buffers of the calling thread that grow to the
 // largest use and stay. Two buffers in use at one time have different slots.
-enum class Slot { kPackedA, kPackedB, kSums, kAttention, kCount };
+enum class Slot { kPackedA, kPackedB, kSums, kAttention, kPartials, kCount };
 
 // At least `bytes`, 64-byte aligned, contents undefined; valid until the next call for this slot.
 void* scratch(Slot slot, std::size_t bytes);

@@ -1,86 +1,55 @@
-#include "tensor/kernels/cpu/acts.h"
-#include "tensor/kernels/cpu/parallel.h"
-#include "tensor/kernels/cpu/scratch.h"
+#include <algorithm>
+#include <cmath>
 
-namespace llmops::tensor::LLMOPS_ISA {
-namespace {
+#include "tensor/kernels/cpu/cpu.h"
+#include "tensor/kernels/cpu/tensors.h"
 
-using Doubles = double __attribute__((vector_size(8 * kLanes)));
+namespace llmops::tensor::cpu {
 
-constexpr Index kPart = 16384;  // elements of one partial sum, and grain of the flat loops
-
-Vec sqrt(Vec x) {
-  Vec root;
-  for (int i = 0; i < kLanes; ++i) root[i] = __builtin_sqrtf(x[i]);
-  return root;
+void reduce(Tensor& into, Tensor& from, Tensor& norm_squared) {
+  LLMOPS_CHECK(!from.defined() || from.numel() == into.numel());
+  *doubles(norm_squared) = raw().reduce(floats(into), floats_or_null(from), into.numel());
 }
 
-BFloat16* bfloat16s(std::uint16_t* p) {
-  return reinterpret_cast<BFloat16*>(p);
+void adamw(const AdamWStep& step, Tensor& weights, Tensor& grads, Tensor& m, Tensor& v,
+           const Tensor& norm_squared, const Tensor& loss, Tensor& updates, Tensor& compute) {
+  const Index size = weights.numel();
+  LLMOPS_CHECK(grads.numel() == size && m.numel() == size && v.numel() == size);
+  LLMOPS_CHECK(!compute.defined() || compute.numel() == size);
+  const double square = *doubles(norm_squared);
+  if (!std::isfinite(square) || (loss.defined() && !std::isfinite(*doubles(loss)))) {
+    grads.zero_();
+    return;
+  }
+  const double count = *doubles(updates) += 1;
+  double clip = 1;
+  if (step.max_grad_norm > 0) {
+    clip = std::min(1.0, step.max_grad_norm / (std::sqrt(square) + 1e-6));
+  }
+  raw().adamw(
+      {.size = size,
+       .decay_size = step.decay_size,
+       .weights = floats(weights),
+       .m = floats(m),
+       .v = floats(v),
+       .grads = floats(grads),
+       .compute = compute.defined() ? bfloat16s(compute) : nullptr,
+       .clip = static_cast<float>(clip),
+       .beta1 = static_cast<float>(step.beta1),
+       .beta2 = static_cast<float>(step.beta2),
+       .one_minus_beta1 = static_cast<float>(1 - step.beta1),
+       .one_minus_beta2 = static_cast<float>(1 - step.beta2),
+       .weight_keep = static_cast<float>(1 - step.learning_rate * step.weight_decay),
+       .rate = static_cast<float>(step.learning_rate / (1 - std::pow(step.beta1, count))),
+       .bias_correction2_sqrt = static_cast<float>(std::sqrt(1 - std::pow(step.beta2, count))),
+       .eps = static_cast<float>(step.eps)});
 }
 
-}  // namespace
-
-double reduce(float* into, float* from, Index size) {
-  const Index parts = ceil_div(size, kPart);
-  double* sums = cpu::scratch_array<double>(cpu::Slot::kSums, parts);
-  parallel_for(parts, 1, [&](Index first, Index last) {
-    for (Index part = first; part < last; ++part) {
-      float* x = into + part * kPart;
-      float* y = from ? from + part * kPart : nullptr;
-      Doubles sum{};
-      each_vector(min(kPart, size - part * kPart), [&](Index i, Index n) {
-        Vec total = load_n(x + i, n);
-        if (y) {
-          total += load_n(y + i, n);
-          store_n(x + i, total, n);
-          store_n(y + i, Vec{}, n);
-        }
-        const Doubles wide = __builtin_convertvector(total, Doubles);
-        sum += wide * wide;
-      });
-      sums[part] = 0;
-      for (int lane = 0; lane < kLanes; ++lane) sums[part] += sum[lane];
-    }
-  });
-  double total = 0;
-  for (Index part = 0; part < parts; ++part) total += sums[part];
-  return total;
+void ema(Tensor& average, const Tensor& weights, double decay, const Tensor& norm_squared,
+         const Tensor& loss) {
+  if (!std::isfinite(*doubles(norm_squared)) || !std::isfinite(*doubles(loss))) return;
+  LLMOPS_CHECK(average.numel() == weights.numel());
+  raw().ema(floats(average), floats(weights), weights.numel(), static_cast<float>(1 - decay));
 }
 
-void adamw(const cpu::AdamWCall& call) {
-  const Vec clip = splat(call.clip), beta1 = splat(call.beta1), beta2 = splat(call.beta2);
-  const Vec fresh1 = splat(call.fresh1), fresh2 = splat(call.fresh2);
-  const Vec rate = splat(call.rate), eps = splat(call.eps), inverse_root2 = splat(1 / call.root2);
-  const auto update = [&](Index begin, Index end, float keep_factor) {
-    const Vec keep = splat(keep_factor);
-    each_vector(end - begin, [&](Index offset, Index n) {
-      const Index i = begin + offset;
-      const Vec g = load_n(call.grads + i, n) * clip;
-      const Vec m = load_n(call.m + i, n) * beta1 + g * fresh1;
-      const Vec v = load_n(call.v + i, n) * beta2 + g * g * fresh2;
-      const Vec w = load_n(call.weights + i, n) * keep - rate * m / (sqrt(v) * inverse_root2 + eps);
-      store_n(call.m + i, m, n);
-      store_n(call.v + i, v, n);
-      store_n(call.weights + i, w, n);
-      store_n(call.grads + i, Vec{}, n);
-      if (call.compute) store_n(bfloat16s(call.compute) + i, w, n);
-    });
-  };
-  parallel_for(call.size, kPart, [&](Index begin, Index end) {
-    const Index decay_end = max(begin, min(end, call.decay_size));
-    update(begin, decay_end, call.keep);
-    update(decay_end, end, 1.0f);
-  });
-}
-
-void ema(float* average, const float* weights, Index size, float share) {
-  parallel_for(size, kPart, [&](Index begin, Index end) {
-    each_vector(end - begin, [&](Index i, Index n) {
-      const Vec a = load_n(average + begin + i, n);
-      store_n(average + begin + i, a + (load_n(weights + begin + i, n) - a) * splat(share), n);
-    });
-  });
-}
-
-}  // namespace llmops::tensor::LLMOPS_ISA
+}  // namespace llmops::tensor::cpu

@@ -20,15 +20,16 @@ struct Answer {
 using Answers = std::map<engine::RequestId, Answer>;
 
 // One step of the model; false when nothing is left to run.
-inline bool step(engine::Model& model, Answers& answers) {
-  return model.step([&](const engine::TokenEvent& event) {
+inline bool step(engine::Model& model, Answers& answers, const engine::StepOptions& options = {}) {
+  const auto on_token = [&](const engine::TokenEvent& event) {
     Answer& answer = answers[event.request];
     if (event.token) {
       answer.ids.push_back(*event.token);
       answer.logprobs.push_back(event.logprob);
     }
     answer.finish = event.finish;
-  });
+  };
+  return model.step(on_token, options);
 }
 
 inline Answer answer_of(engine::Model& model, const engine::GenerateRequest& request) {
@@ -47,10 +48,16 @@ inline engine::GenerateRequest greedy(Ids prompt, std::int64_t tokens) {
   return request;
 }
 
-// The logits after the last id, computed without a cache.
-inline std::vector<float> last_logits(engine::Model& model, const Ids& ids) {
-  const std::vector<float> all = model.logits(ids);
-  return {all.end() - model.config().vocab_size, all.end()};
+// One request for scores.
+inline engine::ScoreEvent score_of(engine::Model& model, const engine::ScoreRequest& request,
+                                   std::int64_t token_budget = 2048) {
+  model.submit(request);
+  engine::ScoreEvent scores;
+  const engine::StepOptions options{token_budget,
+                                    [&](const engine::ScoreEvent& event) { scores = event; }};
+  while (model.step([](const engine::TokenEvent&) {}, options)) {
+  }
+  return scores;
 }
 
 }  // namespace llmops::tensor

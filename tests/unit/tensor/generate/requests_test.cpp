@@ -8,6 +8,7 @@
 #include "tests/errors.h"
 #include "tests/unit/tensor/generate/answers.h"
 #include "tests/unit/tensor/model/models.h"
+#include "tests/unit/tensor/model/passes.h"
 #include "tests/unit/tensor/tables.h"
 
 namespace llmops::tensor {
@@ -179,15 +180,20 @@ TEST_CASE("ids that the model does not have and texts that do not fit are refuse
                  }),
                  ContainsSubstring("outside the model's vocabulary"));
       CHECK_THAT(error_text([&] {
-                   model.logits(Ids{1, id});
+                   model.submit(engine::ScoreRequest{{1}, {{2, id}}});
                  }),
                  ContainsSubstring("outside the model's vocabulary"));
     }
     const Ids fits(static_cast<std::size_t>(model.max_length()), 1);
-    const Ids too_long(fits.size() + 1, 1);
     CHECK_THAT(error_text([&] { model.submit(greedy(fits, 1)); }), ContainsSubstring("prompt"));
-    CHECK(error_text([&] { model.logits(fits); }).empty());
-    CHECK_THAT(error_text([&] { model.logits(too_long); }), ContainsSubstring("longer than"));
+    CHECK_THAT(error_text([&] {
+                 model.submit(engine::ScoreRequest{fits, {{1, 1}}});
+               }),
+               ContainsSubstring("longer than"));
+    CHECK_THAT(error_text([&] {
+                 model.submit(engine::ScoreRequest{{1}, {{1}, {}}});
+               }),
+               ContainsSubstring("without a token"));
 
     std::vector<float> losses(2);
     data::Batch batch = random_batch(shape.config, 1, 2, kSeed);
@@ -205,6 +211,7 @@ TEST_CASE("an allocation that fails costs no request a token: the next step goes
   // The second runs into the end of its positions, and reads half of its text again.
   std::vector<engine::GenerateRequest> list{
       greedy({1, 2, 3}, 4), greedy(Ids(static_cast<std::size_t>(config.max_positions - 2), 5), 5)};
+  list.back().slide = true;
   std::vector<Answer> expected;
   {
     Answers answers;
@@ -301,7 +308,7 @@ TEST_CASE("ids without a token are never generated, greedily or by chance") {
 TEST_CASE("scores are the log likelihoods that the logits give, whatever the batch") {
   for (const NamedConfig& shape : every_shape()) {
     Loaded loaded(shape.config);
-    with_each_table([&](const Kernels&) {
+    with_each_table([&](const Kernels& kernels) {
       CAPTURE(kSeed, shape.name);
       const auto model = make_model(shape.config, loaded.weights.tensors(), false);
       for (const std::int64_t rows : {1, 3}) {
@@ -310,10 +317,10 @@ TEST_CASE("scores are the log likelihoods that the logits give, whatever the bat
         model->score(batch, losses);
         for (std::int64_t row = 0; row < rows; ++row) {
           const auto first = batch.inputs.begin() + row * 11;
-          const std::vector<float> logits = model->logits(Ids(first, first + 11));
+          const Tensor logits = forward_logits(kernels, loaded.weights, Ids(first, first + 11));
           for (std::int64_t t = 0; t < 11; ++t) {
             const auto at = static_cast<std::size_t>(row * 11 + t);
-            const float* scores = logits.data() + t * shape.config.vocab_size;
+            const float* scores = logits.data_ptr<float>() + t * shape.config.vocab_size;
             double sum = 0;
             for (std::int64_t v = 0; v < shape.config.vocab_size; ++v) sum += std::exp(scores[v]);
             const std::int32_t target = batch.targets[at];

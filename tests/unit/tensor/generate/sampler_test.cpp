@@ -23,7 +23,7 @@ const std::vector<double> kProbabilities = {0.10, 0.50, 0.15, 0.25};
 
 std::set<std::int32_t> drawn(const Params& params) {
   std::set<std::int32_t> ids;
-  for (std::int64_t i = 0; i < 2000; ++i) ids.insert(sample(kLogits, params, i).token);
+  for (std::int64_t i = 0; i < 2000; ++i) ids.insert(sample(kLogits, params, i));
   return ids;
 }
 
@@ -32,7 +32,7 @@ double chi_square(const std::vector<float>& logits, const std::vector<double>& p
                   const Params& params, std::int64_t draws) {
   std::vector<std::int64_t> counts(logits.size());
   for (std::int64_t i = 0; i < draws; ++i) {
-    ++counts[static_cast<std::size_t>(sample(logits, params, i).token)];
+    ++counts[static_cast<std::size_t>(sample(logits, params, i))];
   }
   double statistic = 0;
   for (std::size_t i = 0; i < counts.size(); ++i) {
@@ -50,8 +50,8 @@ double chi_square(const std::vector<float>& logits, const std::vector<double>& p
 }  // namespace
 
 TEST_CASE("temperature 0 takes the most likely token, the lower id of equal ones") {
-  CHECK(sample(kLogits, {.temperature = 0}, 0).token == 1);
-  CHECK(sample(std::vector<float>{0, 3, 1, 3}, {.temperature = 0, .top_p = 0.1}, 5).token == 1);
+  CHECK(sample(kLogits, {.temperature = 0}, 0) == 1);
+  CHECK(sample(std::vector<float>{0, 3, 1, 3}, {.temperature = 0, .top_p = 0.1}, 5) == 1);
 }
 
 TEST_CASE("ids from `tokens` on are never drawn") {
@@ -64,8 +64,8 @@ TEST_CASE("ids from `tokens` on are never drawn") {
   CHECK(drawn({.top_p = 0.9, .tokens = 1}) == Set{0});
   // An id without a token may be the likeliest by far.
   const std::vector<float> padded = {0, 0, 1e30f};
-  for (std::int64_t i = 0; i < 100; ++i) CHECK(sample(padded, {.tokens = 2}, i).token < 2);
-  CHECK(sample(padded, {.temperature = 0, .tokens = 2}, 0).token == 0);
+  for (std::int64_t i = 0; i < 100; ++i) CHECK(sample(padded, {.tokens = 2}, i) < 2);
+  CHECK(sample(padded, {.temperature = 0, .tokens = 2}, 0) == 0);
 }
 
 TEST_CASE("logits that are not finite are an error of the model") {
@@ -77,7 +77,7 @@ TEST_CASE("logits that are not finite are an error of the model") {
                  ContainsSubstring("not finite"));
     }
   }
-  CHECK(sample(std::vector<float>{-infinite, 0}, {}, 0).token == 1);
+  CHECK(sample(std::vector<float>{-infinite, 0}, {}, 0) == 1);
 }
 
 TEST_CASE("top-k leaves exactly the k most likely tokens, the lower ids of equal ones") {
@@ -88,7 +88,7 @@ TEST_CASE("top-k leaves exactly the k most likely tokens, the lower ids of equal
   CHECK(drawn({.top_k = 4}) == Set{0, 1, 2, 3});
   CHECK(drawn({.top_k = 9}) == Set{0, 1, 2, 3});
   const std::vector<float> flat(10, 1.0f);
-  for (std::int64_t i = 0; i < 200; ++i) CHECK(sample(flat, {.top_k = 3}, i).token < 3);
+  for (std::int64_t i = 0; i < 200; ++i) CHECK(sample(flat, {.top_k = 3}, i) < 3);
 }
 
 TEST_CASE("top-p leaves the smallest set that reaches it, after temperature and top-k") {
@@ -131,33 +131,22 @@ TEST_CASE("draws follow the softmax of the logits") {
 
 TEST_CASE("a draw depends on the seed and the position alone") {
   std::vector<std::int32_t> first, again, other_seed;
-  for (std::int64_t i = 0; i < 100; ++i) first.push_back(sample(kLogits, {.seed = 1}, i).token);
-  for (std::int64_t i = 99; i >= 0; --i) again.push_back(sample(kLogits, {.seed = 1}, i).token);
+  for (std::int64_t i = 0; i < 100; ++i) first.push_back(sample(kLogits, {.seed = 1}, i));
+  for (std::int64_t i = 99; i >= 0; --i) again.push_back(sample(kLogits, {.seed = 1}, i));
   CHECK(std::vector<std::int32_t>(again.rbegin(), again.rend()) == first);
   for (std::int64_t i = 0; i < 100; ++i) {
-    other_seed.push_back(sample(kLogits, {.seed = 2}, i).token);
+    other_seed.push_back(sample(kLogits, {.seed = 2}, i));
   }
   CHECK(other_seed != first);
-}
-
-TEST_CASE("the log probability is the model's own, before temperature and cuts") {
-  for (const Params& params : {Params{}, Params{.temperature = 0}, Params{.temperature = 0.1},
-                               Params{.top_k = 2}, Params{.top_p = 0.3}}) {
-    for (std::int64_t i = 0; i < 20; ++i) {
-      const Sampled drawn = sample(kLogits, params, i);
-      const double p = kProbabilities[static_cast<std::size_t>(drawn.token)];
-      CHECK(drawn.logprob == Approx(std::log(p)).margin(1e-6));
-    }
-  }
 }
 
 TEST_CASE("extreme temperatures and logits stay numbers") {
   const std::vector<float> wide = {-1e30f, 3e4f, -3e4f, 2.9e4f};
   for (const double temperature : {1e-300, 1e-6, 1.0, 1e6, 1e300}) {
     for (std::int64_t i = 0; i < 50; ++i) {
-      const Sampled drawn = sample(wide, {.temperature = temperature, .top_p = 0.9}, i);
-      CHECK((drawn.token >= 0 && drawn.token < 4));
-      CHECK(std::isfinite(drawn.logprob));
+      const std::int32_t token = sample(wide, {.temperature = temperature, .top_p = 0.9}, i);
+      CHECK((token >= 0 && token < 4));
+      if (temperature <= 1e-6) CHECK(token == 1);
     }
   }
 }

@@ -2,6 +2,9 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/zeros.h>
 
+#include <string_view>
+#include <utility>
+
 #include "base/random.h"
 #include "tests/unit/tensor/kernels/check.h"
 
@@ -87,6 +90,27 @@ TEST_CASE("the products of a linear layer are exact to rounding at every size") 
   with_each_table([&](const Kernels& kernels) {
     for (const at::ScalarType type : {at::kFloat, at::kBFloat16}) {
       for (const auto& [m, n, k] : shapes) check_products(kernels, m, n, k, type);
+    }
+  });
+}
+
+TEST_CASE("on the CPU's own kernels a row of a product depends on its row alone") {
+  at::manual_seed(kSeed);
+  with_each_table([&](const Kernels& kernels) {
+    if (std::string_view(kernels.name) == "aten" || cpu::isa() == cpu::Isa::kAmx) return;
+    for (const at::ScalarType type : {at::kFloat, at::kBFloat16}) {
+      for (const std::int64_t k : {1, 31, 64, 65, 1025}) {
+        const Tensor x = normal({45, k}, type), w = normal({37, k}, type), bias = normal({37});
+        Tensor all = at::empty({45, 37});
+        kernels.linear(x, w, bias, all);
+        for (const auto& [first, rows] :
+             {std::pair<int, int>{0, 1}, {3, 2}, {7, 5}, {11, 7}, {2, 16}, {1, 17}, {4, 30}}) {
+          CAPTURE(at::toString(type), k, first, rows);
+          Tensor some = at::empty({rows, 37});
+          kernels.linear(x.narrow(0, first, rows).contiguous(), w, bias, some);
+          CHECK(some.equal(all.narrow(0, first, rows)));
+        }
+      }
     }
   });
 }

@@ -161,8 +161,13 @@ TEST_CASE("an average moves its share towards the weights") {
     const std::vector<Tensor> weights = {normal({size}), normal({size}), normal({size})};
     check_tables(1e-6, [&](const Kernels& kernels) {
       Tensor average = start.clone(), want = start.to(at::kDouble);
+      const Tensor finite = at::zeros({1}, at::kDouble);
       for (const Tensor& w : weights) {
-        kernels.ema(average, w, 0.99);
+        kernels.ema(average, w, 0.99, finite, finite);
+        for (const double bad : {kNaN, kInfinity}) {
+          kernels.ema(average, w, 0.5, finite, at::full({1}, bad, at::kDouble));
+          kernels.ema(average, w, 0.5, at::full({1}, bad, at::kDouble), finite);
+        }
         want = 0.99 * want + 0.01 * w.to(at::kDouble);
       }
       CHECK(difference(average, want) <= 1e-6);

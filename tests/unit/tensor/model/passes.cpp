@@ -32,6 +32,7 @@ Shard make_shard(Weights& weights, const data::Batch& batch, const Passes& passe
   shape.precision = weights.bf16() ? plan::Precision::kBf16Mixed : plan::Precision::kFp32;
   const auto buffers = plan::activation_buffers(weights.config(), shape);
   const auto floats = at::TensorOptions(weights.device()).dtype(at::kFloat);
+  if (weights.tensors().rope) weights.tensors().rope->grow(batch.length);
   return {
       first,
       Activations(weights.config(), buffers, rows, batch.length, weights.device(), shape.precision),
@@ -79,6 +80,25 @@ Computed compute(const Kernels& kernels, Weights& weights, const data::Batch& ba
     all.logits.narrow(0, shard.first * batch.length, shard.logits.size(0)).copy_(shard.logits);
   }
   return all;
+}
+
+Tensor forward_logits(const Kernels& kernels, Weights& weights,
+                      const std::vector<std::int32_t>& ids) {
+  const at::NoGradGuard no_grad;
+  data::Batch batch;
+  batch.rows = 1;
+  batch.length = std::ssize(ids);
+  batch.inputs = ids;
+  batch.targets.assign(ids.size(), data::kIgnore);
+  batch.segment_start.assign(ids.size(), 0);
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    batch.positions.push_back(static_cast<std::int32_t>(i));
+  }
+  Shard shard = make_shard(weights, batch, {}, 0, 1);
+  shard.activations.set_batch(batch);
+  forward(kernels, weights.config(), weights.tensors(), shard.activations, {});
+  kernels.linear(shard.activations.norm_final, weights.tensors().head.weight, {}, shard.logits);
+  return shard.logits.to(at::kCPU, at::kFloat);
 }
 
 Difference worst_difference(const arch::ParameterLayout& layout, const Tensor& a, const Tensor& b) {

@@ -22,6 +22,10 @@ struct Computed {
 Computed compute(const Kernels& kernels, Weights& weights, const data::Batch& batch, double scale,
                  const Passes& passes = {});
 
+// The logits of every position of one text, float [T, V], as a training step computes them.
+Tensor forward_logits(const Kernels& kernels, Weights& weights,
+                      const std::vector<std::int32_t>& ids);
+
 // The largest difference (compare.h) of one weight's gradient, and which weight it is.
 struct Difference {
   double relative = 0;
