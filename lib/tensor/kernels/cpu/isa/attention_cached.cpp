@@ -59,11 +59,25 @@ struct Partial {
       : sums(memory), tops(memory + rows * dim), totals(memory + rows * dim + rows) {}
 };
 
-struct Buffers {
-  float *queries, *scores;
+constexpr Index kChunkPages = kContextChunk / kPageTokens;
 
-  static Index size(Index rows, Index dim) { return rows * (dim + kScoreStride); }
-  Buffers(float* memory, Index rows, Index dim) : queries(memory), scores(memory + rows * dim) {}
+// The pages of a chunk for one head.
+template <class T>
+struct ChunkPages {
+  const T *keys[kChunkPages], *values[kChunkPages];
+};
+
+struct Buffers {
+  float *queries, *scores, *keys, *values;  // keys and values of a chunk, widened
+
+  static Index size(Index rows, Index dim) {
+    return rows * (dim + kScoreStride) + 2 * kContextChunk * dim;
+  }
+  Buffers(float* memory, Index rows, Index dim)
+      : queries(memory),
+        scores(queries + rows * dim),
+        keys(scores + rows * kScoreStride),
+        values(keys + kContextChunk * dim) {}
 };
 
 // Keys and values of the token at `position` of a sequence.
@@ -122,44 +136,73 @@ void softmax_row(float* row, Index begin, Index end, Index low, Index high, floa
   total = sum_lanes(sum);
 }
 
-// The keys of one chunk that the block sees.
+// The keys from `begin`, of one chunk, that the block sees.
+template <class T>
+void attend_pages(const CachedAttentionCall& call, const Block& block, Index begin,
+                  const ChunkPages<T>& pages, const Buffers& buffers, const Partial& out) {
+  const Index dim = call.head_dim, padded = call.padded_dim();
+  for (Index tile = 0; tile < block.rows(); tile += kTileQueries) {
+    const Index rows = min(kTileQueries, block.rows() - tile);
+    const Index keys = min(kContextChunk, block.position_of(tile + rows - 1) + 1 - begin);
+    float* scores = buffers.scores + tile * kScoreStride;
+    for (Index key = 0; key < keys; key += kPageTokens) {
+      for (Index c = 0; c < min(kPageTokens, keys - key); c += kStrip) {
+        multiply_block<false>(rows, ceil_div(min(kStrip, keys - key - c), kLanes), dim,
+                              buffers.queries + tile * padded, padded,
+                              pages.keys[key / kPageTokens] + c, kPageTokens, scores + key + c,
+                              kScoreStride, false);
+      }
+    }
+    for (Index r = tile; r < tile + rows; ++r) {
+      const Index position = block.position_of(r);
+      softmax_row(buffers.scores + r * kScoreStride, begin, begin + round_up(max(0, keys), kLanes),
+                  first_key(call, position), position, call.scale, out.tops[r], out.totals[r]);
+    }
+    if (keys <= 0) {
+      for (Index i = 0; i < rows * padded; ++i) out.sums[tile * padded + i] = 0;
+    }
+    // Only keys that are there: what a page has after them may be anything.
+    for (Index key = 0; key < keys; key += kPageTokens) {
+      multiply_block<false>(rows, padded / kLanes, min(kPageTokens, keys - key), scores + key,
+                            kScoreStride, pages.values[key / kPageTokens], padded,
+                            out.sums + tile * padded, padded, key > 0);
+    }
+  }
+}
+
+inline void widen(const BFloat16* from, Index size, float* to) {
+  for (Index i = 0; i < size; i += kLanes) store(to + i, load(from + i));
+}
+
 template <class T>
 void attend_chunk(const CachedAttentionCall& call, const Block& block, Index chunk,
                   const Buffers& buffers, const Partial& out) {
   const Index dim = call.head_dim, padded = call.padded_dim();
   const Index begin = chunk * kContextChunk;
-  const auto place = [&](Index key) {
-    return Index{block.pages[key / kPageTokens]} * call.kv_heads + block.kv_head;
-  };
-  for (Index tile = 0; tile < block.rows(); tile += kTileQueries) {
-    const Index rows = min(kTileQueries, block.rows() - tile);
-    const Index end = min(begin + kContextChunk, block.position_of(tile + rows - 1) + 1);
-    float* scores = buffers.scores + tile * kScoreStride;
-    for (Index key = begin; key < end; key += kPageTokens) {
-      const T* keys = static_cast<const T*>(call.keys.data) + place(key) * dim * kPageTokens;
-      for (Index c = 0; c < min(kPageTokens, end - key); c += kStrip) {
-        const Index vectors = ceil_div(min(kStrip, end - key - c), kLanes);
-        multiply_block<false>(rows, vectors, dim, buffers.queries + tile * padded, padded, keys + c,
-                              kPageTokens, scores + key - begin + c, kScoreStride, false);
+  const Index count =
+      min(kChunkPages, block.last_position() / kPageTokens - chunk * kChunkPages + 1);
+  ChunkPages<T> pages;
+  for (Index i = 0; i < count; ++i) {
+    const Index place = Index{block.pages[chunk * kChunkPages + i]} * call.kv_heads + block.kv_head;
+    pages.keys[i] = static_cast<const T*>(call.keys.data) + place * dim * kPageTokens;
+    pages.values[i] = static_cast<const T*>(call.values.data) + place * kPageTokens * padded;
+  }
+  if constexpr (sizeof(T) == 2) {
+    // Once for all tiles, instead of by each.
+    if (block.rows() > kTileQueries) {
+      ChunkPages<float> wide;
+      for (Index i = 0; i < count; ++i) {
+        float* keys = buffers.keys + i * dim * kPageTokens;
+        float* values = buffers.values + i * padded * kPageTokens;
+        widen(pages.keys[i], dim * kPageTokens, keys);
+        widen(pages.values[i], padded * kPageTokens, values);
+        wide.keys[i] = keys;
+        wide.values[i] = values;
       }
-    }
-    for (Index r = tile; r < tile + rows; ++r) {
-      const Index position = block.position_of(r);
-      softmax_row(buffers.scores + r * kScoreStride, begin,
-                  begin + round_up(max(0, end - begin), kLanes), first_key(call, position),
-                  position, call.scale, out.tops[r], out.totals[r]);
-    }
-    if (end <= begin) {
-      for (Index i = 0; i < rows * padded; ++i) out.sums[tile * padded + i] = 0;
-    }
-    // Only keys that are there: what a page has after them may be anything.
-    for (Index key = begin; key < end; key += kPageTokens) {
-      const T* values = static_cast<const T*>(call.values.data) + place(key) * kPageTokens * padded;
-      multiply_block<false>(rows, padded / kLanes, min(kPageTokens, end - key),
-                            scores + key - begin, kScoreStride, values, padded,
-                            out.sums + tile * padded, padded, key > begin);
+      return attend_pages(call, block, begin, wide, buffers, out);
     }
   }
+  attend_pages(call, block, begin, pages, buffers, out);
 }
 
 // Adds the keys of `part` to those of `all`.
