@@ -10,6 +10,7 @@
 #include "arch/transformer_config.h"
 #include "base/error.h"
 #include "data/batch.h"
+#include "plan/buffers.h"
 
 namespace llmops::engine {
 
@@ -71,7 +72,7 @@ struct ScoreEvent {
 struct StepOptions {
   // Most tokens of one step. Each running answer takes one, texts that are read share the rest;
   // when answers take all, one token of a text is read still.
-  std::int64_t token_budget = 2048;
+  std::int64_t token_budget = plan::kStepTokens;
   std::function<void(const ScoreEvent&)> on_score = {};
 };
 

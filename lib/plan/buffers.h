@@ -51,6 +51,8 @@ std::int64_t page_bytes(const arch::TransformerConfig& config, std::int64_t laye
 // The longest pass when a model scores, in tokens, unless one sequence is longer; and how many
 // rows of logits it has at a time.
 constexpr std::int64_t kScoredTokens = 8192, kScoredLogits = 512;
+// The longest pass of a step of generation, in tokens, unless it is told another.
+constexpr std::int64_t kStepTokens = 2048;
 
 // Every buffer starts on a line of this many bytes.
 constexpr std::int64_t kBufferAlignment = 64;

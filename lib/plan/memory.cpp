@@ -71,7 +71,7 @@ std::int64_t evaluation_bytes(const recipe::Recipe& recipe, const arch::Transfor
   return bytes(plan.precision) + (recipe.train.ema_decay > 0 ? bytes(Precision::kFp32) : 0);
 }
 
-// Keys and values of one text, and what reads its prompt.
+// Keys and values of all texts, and what reads their prompts.
 std::int64_t sample_bytes(const recipe::Recipe& recipe, const arch::TransformerConfig& config,
                           const Plan& plan) {
   const recipe::Generate& generate = recipe.generate;
@@ -82,8 +82,12 @@ std::int64_t sample_bytes(const recipe::Recipe& recipe, const arch::TransformerC
   // A text that has filled the model's length is read again from its middle.
   const std::int64_t read = std::min(whole > most ? std::max(prompt, most / 2) : prompt, most);
   const std::int64_t held = std::min(whole, most);
-  return pages_for(held) * page_bytes(config, config.layers, plan.precision) +
-         pass_bytes(config, read, 1, plan.precision) + rope_bytes(config, 2 * held);
+  // The rest waits until others have ended; see tensor::make_model.
+  const std::int64_t count = std::min(generate.count, 64 * pages_for(most) / pages_for(held));
+  return count * pages_for(held) * page_bytes(config, config.layers, plan.precision) +
+         pass_bytes(config, std::max(count, std::min(count * read, kStepTokens)), count,
+                    plan.precision) +
+         rope_bytes(config, 2 * held);
 }
 
 // Bytes of the frozen parameters. They keep the type of their file, and float matrices get a

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <map>
+
 #include "base/file.h"
 #include "text/tokenizer.h"
 
@@ -25,6 +27,11 @@ engine::GenerateRequest request_of(const engine::TrainJob& job, const std::strin
   return request;
 }
 
+struct Sample {
+  std::string prompt;
+  std::vector<std::int32_t> ids;
+};
+
 }  // namespace
 
 bool write_samples(const engine::TrainJob& job,
@@ -33,19 +40,22 @@ bool write_samples(const engine::TrainJob& job,
   const std::vector<std::string>& prompts = job.recipe.generate.prompts;
   try {
     const auto model = make_model();
+    std::map<engine::RequestId, Sample> samples;  // in the order of their numbers
     for (std::int64_t i = 0; i < job.recipe.generate.count; ++i) {
       const std::string prompt =
           prompts.empty() ? std::string() : prompts[static_cast<std::size_t>(i) % prompts.size()];
-      model->submit(request_of(job, prompt, step, i));
-      std::vector<std::int32_t> ids;
-      while (model->step([&](const engine::TokenEvent& event) {
-        if (event.error) throw Error(*event.error);
-        if (event.token) ids.push_back(*event.token);
-      })) {
-        fault_point("train.sample");
-        if (host.stop_requested()) return false;
-      }
-      host.sample(step, prompt, job.dataset->tokenizer().decode(ids));
+      samples[model->submit(request_of(job, prompt, step, i))].prompt = prompt;
+    }
+    const auto on_token = [&](const engine::TokenEvent& event) {
+      if (event.error) throw Error(*event.error);
+      if (event.token) samples.at(event.request).ids.push_back(*event.token);
+    };
+    while (model->step(on_token)) {
+      fault_point("train.sample");
+      if (host.stop_requested()) return false;
+    }
+    for (const auto& [id, sample] : samples) {
+      host.sample(step, sample.prompt, job.dataset->tokenizer().decode(sample.ids));
     }
   } catch (const std::exception& error) {
     const std::string_view text = error.what();  // ATen's goes on with a stack
