@@ -4,6 +4,7 @@
 
 #include <map>
 
+#include "base/error.h"
 #include "base/file.h"
 #include "text/tokenizer.h"
 
@@ -30,6 +31,7 @@ engine::GenerateRequest request_of(const engine::TrainJob& job, const std::strin
 struct Sample {
   std::string prompt;
   std::vector<std::int32_t> ids;
+  bool failed = false;
 };
 
 }  // namespace
@@ -38,29 +40,42 @@ bool write_samples(const engine::TrainJob& job,
                    const std::function<std::unique_ptr<engine::Model>()>& make_model,
                    std::int64_t step, engine::TrainHost& host) {
   const std::vector<std::string>& prompts = job.recipe.generate.prompts;
+  std::string problem;  // the first
+  const auto note = [&problem](const std::exception& error) {
+    const std::string_view text = error.what();  // ATen's continues with a stack
+    if (problem.empty()) problem = text.substr(0, text.find('\n'));
+  };
+  std::map<engine::RequestId, Sample> samples;  // in the order of their numbers
   try {
     const auto model = make_model();
-    std::map<engine::RequestId, Sample> samples;  // in the order of their numbers
     for (std::int64_t i = 0; i < job.recipe.generate.count; ++i) {
       const std::string prompt =
           prompts.empty() ? std::string() : prompts[static_cast<std::size_t>(i) % prompts.size()];
-      samples[model->submit(request_of(job, prompt, step, i))].prompt = prompt;
+      try {
+        samples[model->submit(request_of(job, prompt, step, i))].prompt = prompt;
+      } catch (const Error& error) {
+        note(error);
+      }
     }
     const auto on_token = [&](const engine::TokenEvent& event) {
-      if (event.error) throw Error(*event.error);
-      if (event.token) samples.at(event.request).ids.push_back(*event.token);
+      Sample& sample = samples.at(event.request);
+      if (event.token) sample.ids.push_back(*event.token);
+      sample.failed = event.error.has_value();
+      if (event.error) note(*event.error);
     };
-    while (model->step(on_token)) {
+    while (!samples.empty() && model->step(on_token)) {
       fault_point("train.sample");
       if (host.stop_requested()) return false;
     }
     for (const auto& [id, sample] : samples) {
+      if (sample.failed) continue;
       host.sample(step, sample.prompt, job.dataset->tokenizer().decode(sample.ids));
     }
   } catch (const std::exception& error) {
-    const std::string_view text = error.what();  // ATen's goes on with a stack
-    host.event("warning", "no_sample", step,
-               fmt::format("no sample: {}", text.substr(0, text.find('\n'))));
+    note(error);
+  }
+  if (!problem.empty()) {
+    host.event("warning", "no_sample", step, fmt::format("no sample: {}", problem));
   }
   return true;
 }
