@@ -16,7 +16,7 @@ struct LoadOptions {
   std::int64_t cache_bytes = 0;    // for keys and values; 0 = by the memory that is free
 };
 
-// The tensor library behind one factory. It throws only llmops::Error.
+// Factory of everything in the tensor library. It throws only llmops::Error.
 class Engine {
  public:
   virtual ~Engine() = default;

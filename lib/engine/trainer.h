@@ -22,7 +22,7 @@ namespace llmops::engine {
 // token of the step has a loss, and there was nothing to update with.
 enum class StepOutcome { kUpdated, kNotFinite, kNoTargets };
 
-// What one optimizer step did. Values are final: the step has completed.
+// Report of one optimizer step. Values are final: the step has completed.
 struct StepReport {
   std::int64_t step = 0, total_steps = 0;
   std::int64_t tokens = 0;        // supervised tokens of this step
@@ -59,7 +59,7 @@ class TrainHost {
   // Evaluates the live model on the eval set; the same code as `llmops eval`.
   // Metrics are recorded under `prefix`: "eval/", or "eval/ema_" for the average of the weights.
   virtual EvalVerdict evaluate(Model& model, std::int64_t step, std::string_view prefix) = 0;
-  // The run goes on from an earlier step: later points no longer count.
+  // The run continues from an earlier step: later points no longer count.
   virtual void rolled_back(std::int64_t step) = 0;
   // A signal asked to save and leave. Safe from any thread: asked within a step, too.
   virtual bool stop_requested() = 0;

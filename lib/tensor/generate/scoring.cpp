@@ -9,7 +9,7 @@ using engine::FinishReason;
 
 namespace {
 
-constexpr std::size_t kPrefix = static_cast<std::size_t>(-1);  // beside numbers of continuations
+constexpr std::size_t kPrefix = static_cast<std::size_t>(-1);  // not the number of a continuation
 
 }  // namespace
 

@@ -6,7 +6,7 @@
 #include "base/random.h"
 #include "tensor/kernels/kernels.h"
 
-// The bits behind every dropout mask, the same in all tables: element (row, column) takes the
+// The bits of every dropout mask, the same in all tables: element (row, column) takes the
 // 16-bit word column % 8 of the Philox block at (row, column / 8) and is dropped when the word is
 // below the threshold. So p is rounded to a multiple of 2^-16.
 namespace llmops::tensor {

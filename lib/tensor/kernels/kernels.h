@@ -64,8 +64,8 @@ struct CachedAttentionShape {
   float scale = 0;  // 1 / sqrt(D)
 };
 
-// The weight of a linear layer, [O, I], of either type beside either activation type. Products
-// alone look inside, so that other formats are added there.
+// The weight of a linear layer, [O, I], of either type with either activation type. Only products
+// look inside: other formats are added there.
 struct Matrix {
   Matrix() = default;
   Matrix(Tensor dense) : data(std::move(dense)) {}

@@ -96,7 +96,7 @@ const std::map<std::string, Tensor Activations::*>& shared_members() {
 
 }  // namespace
 
-// A GPU reads pinned memory while the host goes on; the allocator keeps it until then.
+// A GPU copies pinned memory while the host continues; the allocator keeps it until then.
 void copy_ids(Tensor& to, std::span<const std::int32_t> from) {
   const std::int64_t size = std::ssize(from);
   Tensor part = to.view({-1}).narrow(0, 0, size);

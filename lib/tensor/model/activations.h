@@ -12,7 +12,7 @@
 
 namespace llmops::tensor {
 
-// What a block keeps for its backward pass. With recomputation several blocks name one tensor.
+// Tensors that a block keeps for its backward pass. With recomputation, blocks share them.
 // Legend: N rows of tokens, C hidden, Q = (H + 2K) D, F intermediate.
 struct LayerActivations {
   Tensor x_in;  // float [N, C], the residual stream before the block

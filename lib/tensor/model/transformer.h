@@ -20,7 +20,7 @@ struct CachedPass {
   KvPool& pool;
 };
 
-// What the passes over a shard depend on besides weights and rows. A dropout of 0 turns it off.
+// Input of the passes over a shard besides weights and rows. A dropout of 0 turns it off.
 struct PassContext {
   double dropout = 0;
   std::uint64_t seed = 0;

@@ -9,8 +9,8 @@
 
 namespace llmops::tensor {
 
-// Generates the recipe's samples and hands them to the host. They are only shown: what keeps them
-// from being made is reported, and the run goes on. False when a stop was requested meanwhile.
+// Generates the recipe's samples and hands them to the host. They are only shown: a
+// sample that fails is reported, and the run continues. False when a stop was requested meanwhile.
 bool write_samples(const engine::TrainJob& job,
                    const std::function<std::unique_ptr<engine::Model>()>& make_model,
                    std::int64_t step, engine::TrainHost& host);

@@ -14,14 +14,14 @@
 
 namespace llmops::tensor {
 
-// What one step left behind, read from the device.
+// Results of one step, read from the device.
 struct StepValues {
   double loss_sum = 0;   // nats over all targets of the step
   double grad_norm = 0;  // of the averaged gradients, before clipping
   bool applied = false;
 };
 
-// What all passes of one step share.
+// Input of all passes of one step.
 struct StepContext {
   std::int64_t rows = 0;               // sequences of the step
   double scale = 1;                    // of its losses

@@ -21,7 +21,7 @@ void Throughput::add(double seconds, std::int64_t tokens) {
     tokens_ -= samples_.front().tokens;
     samples_.pop_front();
   }
-  // What a step reaches is no more than the peak: the measurement was disturbed.
+  // A step cannot exceed the peak: the measurement of the peak was disturbed.
   if (peak_flops_ > 0) peak_flops_ = std::max(peak_flops_, tokens_per_second() * flops_per_token_);
 }
 

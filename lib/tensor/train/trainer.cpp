@@ -50,8 +50,8 @@ class TrainLoop final : public engine::Trainer {
 
  private:
   void start();
-  // What is due at the current step before the next one: evaluation, samples, checkpoint. False
-  // when early stopping ends the run.
+  // Does what is due before the next step: evaluation, samples, checkpoint. False when early
+  // stopping ends the run.
   bool run_due_work(bool at_end);
   // Sequences that the recipe still asks for, at most those of a step.
   std::int64_t rows_of_next_step() const;
@@ -130,7 +130,7 @@ bool TrainLoop::at_end() const {
   return job_.plan.total_rows > 0 ? rows_of_next_step() == 0 : state_.step >= total_steps_;
 }
 
-// A run that ended with a short step and goes further has one step more than its rows tell.
+// A run that ended with a short step and is extended has one step more than its rows make.
 void TrainLoop::plan_total_steps() {
   const plan::Plan& plan = job_.plan;
   total_steps_ = plan.total_steps;

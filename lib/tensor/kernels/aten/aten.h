@@ -2,8 +2,8 @@
 
 #include "tensor/kernels/kernels.h"
 
-// The ATen compositions behind aten_kernels(); kernels.h says what each promises. They run on any
-// device without waiting for it, and are written to be read: speed comes from the other tables.
+// The operations of aten_kernels(), composed of ATen's; kernels.h has their contracts. They run on
+// any device without waiting for it, by ATen's fused kernels where there is one.
 namespace llmops::tensor::aten {
 
 LLMOPS_KERNELS(LLMOPS_DECLARE_KERNEL)

@@ -4,8 +4,8 @@
 
 namespace llmops::tensor::cpu {
 
-// What a kernel needs beside its arguments lives in buffers of the calling thread that grow to the
-// largest use and stay. Two buffers in use at one time have different slots.
+// Work space of kernels: buffers of the calling thread that grow to the largest use and stay. Two
+// buffers in use at one time have different slots.
 enum class Slot { kPackedA, kPackedB, kSums, kAttention, kPartials, kCount };
 
 // At least `bytes`, 64-byte aligned, contents undefined; valid until the next call for this slot.

@@ -4,7 +4,7 @@
 #include "tensor/kernels/cpu/isa/transpose.h"
 #include "tensor/kernels/cpu/isa/with_type.h"
 
-// What attention and its backward share. One task is one key/value head of one row of the batch,
+// Shared by attention and its backward. One task is one key/value head of one row of the batch,
 // with the query heads that read it; its keys and values are copied as float into buffers that the
 // tiles read in order. Scores exist for a block of queries at a time.
 namespace llmops::tensor::LLMOPS_ISA {

@@ -38,7 +38,7 @@ inline Vec load_units(const BFloat16* row, Index k, Index n) {
   return load(reinterpret_cast<const float*>(padded));
 }
 
-// What is multiplied: floats, or pairs where the processor has them.
+// Whether bfloat16 weights are widened: the processor does not multiply pairs.
 template <class Step, class B>
 constexpr bool kSplits = Step::kElements == 1 && kElements<B> == 2;
 

@@ -9,8 +9,8 @@
 // The inner loop of every matrix product: R rows times V vectors of columns held in registers.
 namespace llmops::tensor::LLMOPS_ISA {
 
-// What one step of the inner dimension is: a float, or a pair of bfloat16 that the processor
-// multiplies and adds in one instruction.
+// One step of the inner dimension: a float, or a pair of bfloat16 that the processor multiplies and
+// adds in one instruction.
 struct FloatStep {
   using Unit = float;
   static constexpr int kElements = 1;
