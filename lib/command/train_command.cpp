@@ -12,6 +12,7 @@
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/train_state.h"
 #include "command/batch_export.h"
+#include "command/device.h"
 #include "command/dry_run.h"
 #include "command/finish_run.h"
 #include "command/story_score.h"
@@ -92,8 +93,8 @@ engine::TrainJob make_job(const TrainOptions& options, const TrainSetup& setup,
                           const ResumePoint& point) {
   engine::TrainJob job;
   job.recipe = setup.recipe();
-  job.config = setup.config;
-  job.plan = setup.plan;
+  job.config = setup.planned.config;
+  job.plan = setup.planned.plan;
   job.dataset = setup.dataset.get();
   job.output_dir = absolute_path(setup.recipe().output_dir);
   job.resume_from = point.checkpoint;
@@ -218,18 +219,20 @@ ExitCode end(const TrainOptions& options, const Invocation& invocation,
 ExitCode train(TrainOptions& options, const Invocation& invocation) {
   const ProgressMode mode =
       options.quiet ? ProgressMode::kNone : parse_progress_mode(options.progress);
-  if (options.dry_run) return dry_run(options, invocation);
-  const recipe::Recipe checked = load_checked(options.recipe, invocation).recipe;
-  Progress progress(invocation.err, mode, checked.logging.logging_steps);
+  recipe::LoadedRecipe loaded = load_checked(options.recipe, invocation);
+  loaded.recipe.train.device = resolve_device(loaded.recipe.train.device);
+  if (options.dry_run) return dry_run(options, loaded.recipe, invocation);
+  Progress progress(invocation.err, mode, loaded.recipe.logging.logging_steps);
   const std::string store = store::store_to_write(invocation.store);
-  require_writable(options, checked, store);
+  require_writable(options, loaded.recipe, store);
   if (!options.export_init.empty()) require_new_folder(options.export_init);
-  TrainSetup setup = set_up(options, invocation, progress);
+  TrainSetup setup = set_up(std::move(loaded), progress);
   ResumePoint point;
   if (options.export_init.empty()) point = find_resume_point(options, store, setup, progress);
   LastValues values = recorded_values(options, store, point);
   if (!options.export_batches.empty()) {
-    export_batches(options.export_batches, *setup.dataset, setup.plan, options.export_steps);
+    export_batches(options.export_batches, *setup.dataset, setup.planned.plan,
+                   options.export_steps);
   }
   if (point.finished && options.export_init.empty()) {
     progress.note(

@@ -55,9 +55,9 @@ ResumePoint point_at(const std::string& folder, const TrainOptions& options,
                     "start a new run, or pass --allow-change KEY for each"
                   : "start a new run, or pass --allow-change KEY for each");
   }
-  if (manifest.step > setup.plan.total_steps) {
+  if (manifest.step > setup.planned.plan.total_steps) {
     throw usage_error("the checkpoint is at step {}, beyond the {} steps of the recipe",
-                      manifest.step, setup.plan.total_steps)
+                      manifest.step, setup.planned.plan.total_steps)
         .at(folder)
         .hint("raise train.max_steps, or resume from an earlier checkpoint");
   }
@@ -65,10 +65,10 @@ ResumePoint point_at(const std::string& folder, const TrainOptions& options,
     point.changes.push_back("changed since the checkpoint: " + change);
   }
   const std::int64_t threads = manifest.info.at("plan").at("threads").as_int();
-  if (threads != setup.plan.threads) {
+  if (threads != setup.planned.plan.threads) {
     point.changes.push_back(
         fmt::format("{} threads instead of {}: results may differ in their last bits",
-                    setup.plan.threads, threads));
+                    setup.planned.plan.threads, threads));
   }
 
   const std::string id = run_of(manifest);
@@ -81,8 +81,8 @@ ResumePoint point_at(const std::string& folder, const TrainOptions& options,
     point.origin = fmt::format("goes on from {} of run {}", base_name(folder), run->name);
     return point;
   }
-  point.finished =
-      options.resume == "auto" && changes.allowed.empty() && is_finished(manifest, run, setup.plan);
+  point.finished = options.resume == "auto" && changes.allowed.empty() &&
+                   is_finished(manifest, run, setup.planned.plan);
   if (run || point.finished) {
     point.run_id = id;
   } else if (!options.no_record) {
