@@ -14,6 +14,7 @@
 #include "command/open_store.h"
 #include "command/tell.h"
 #include "command/track_plot.h"
+#include "recipe/metrics.h"
 #include "track/list.h"
 #include "track/resolve.h"
 #include "track/show.h"
@@ -26,7 +27,8 @@ namespace {
 constexpr const char* kRunHelp =
     "Name, first characters of the id, @last, @last~N or @best:-METRIC";
 
-const std::vector<std::string> kDefaultMetrics{"train/loss", "eval/loss"};
+const std::vector<std::string> kDefaultMetrics(std::begin(recipe::kShownSeries),
+                                               std::end(recipe::kShownSeries));
 
 struct ListOptions {
   store::RunFilter filter;
@@ -78,7 +80,7 @@ Action define_list(CLI::App& app, const Invocation& invocation) {
   app.add_option("--kind", options->filter.kind, "Only runs of this kind: train or eval");
   app.add_option("--experiment", options->filter.experiment, "Only runs of this experiment");
   app.add_option("-m,--metric", options->metrics,
-                 "A column; may be repeated (default: train/loss, eval/loss)")
+                 "A column; may be repeated (default: " + join(kDefaultMetrics, ", ") + ")")
       ->type_name("METRIC")
       ->allow_extra_args(false);
   app.add_flag("--json", options->json, "An array of objects");

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "command/tell.h"
 #include "recipe/expect.h"
+#include "recipe/metrics.h"
 #include "track/plot.h"
 
 namespace llmops::command {
@@ -33,7 +34,8 @@ void print_ending(const Invocation& invocation, const TrainSetup& setup, const T
     options.width = 72;
     options.height = 10;
     options.color = invocation.color(err);
-    tell(err, "\n{}\n", track::braille_plot({{"train/loss", host.losses()}}, options));
+    tell(err, "\n{}\n",
+         track::braille_plot({{std::string(recipe::kTrainLoss), host.losses()}}, options));
   }
   tell(err, "{} steps, {} tokens in {}\n", result.step,
        format_count(static_cast<double>(result.total_tokens)), format_seconds(result.seconds));

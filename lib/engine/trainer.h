@@ -43,12 +43,11 @@ struct EvalVerdict {
 };
 
 // What training needs from the program around it; command/ builds it. Called from the training
-// thread between steps; log() returns at once.
+// thread between steps; report() returns without waiting for the disk.
 class TrainHost {
  public:
   virtual ~TrainHost() = default;
   virtual void report(const StepReport& report) = 0;
-  virtual void log(std::string_view name, std::int64_t step, double value) = 0;
   virtual void event(std::string_view level, std::string_view code, std::int64_t step,
                      std::string_view text) = 0;
   virtual void sample(std::int64_t step, std::string_view prompt, std::string_view text) = 0;
