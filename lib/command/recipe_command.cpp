@@ -56,7 +56,7 @@ ExitCode show(const ShowOptions& options, const Invocation& invocation) {
     for (const auto& [key, origin] : loaded.origins) origins.set(key, origin.place.text());
     const Json object = Json()
                             .set("recipe", loaded.path)
-                            .set("identity", loaded.digest)
+                            .set("identity", loaded.identity.settings_digest())
                             .set("params", params)
                             .set("origins", origins);
     fmt::print(invocation.out, "{}\n", object.dump(2));

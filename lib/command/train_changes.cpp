@@ -17,7 +17,7 @@ void check_allowed_keys(const TrainOptions& options, const TrainSetup& setup,
                         const std::vector<config::Change>& changes) {
   std::vector<std::string> known;
   for (const auto& change : changes) known.push_back(change.key);
-  const Json identity = setup.identity_json();
+  const Json identity = setup.identity.to_json();
   for (const auto& [key, value] : identity.as_object()) known.push_back(key);
   for (const auto& setting : config::settings(config::fields_of(setup.recipe()))) {
     if (setting.role == config::Role::kIdentity) known.push_back(setting.key);
@@ -45,13 +45,13 @@ std::string shown(const Json& value) {
 Changes changes_since(const std::string& folder, const TrainOptions& options,
                       const TrainSetup& setup) {
   const checkpoint::Manifest manifest = checkpoint::read_manifest(folder);
-  const Json& saved = manifest.info.at("identity");
-  if (saved.find("digest.code") != nullptr) {
+  const recipe::Identity saved = recipe::Identity::from_json(manifest.info.at("identity"));
+  if (saved.inputs.contains("code")) {
     throw damaged("the checkpoint was written by an earlier version of llmops")
         .at(folder)
         .hint("resume it with that version, or start a new run");
   }
-  const auto all = config::identity_changes(saved, setup.identity_json(), recipe::recipe_keys());
+  const auto all = recipe::identity_changes(saved, setup.identity);
   check_allowed_keys(options, setup, all);
   Changes changes;
   for (const config::Change& change : all) {

@@ -12,6 +12,7 @@
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/train_state.h"
 #include "command/batch_export.h"
+#include "command/build_commit.h"
 #include "command/device.h"
 #include "command/dry_run.h"
 #include "command/finish_run.h"
@@ -56,8 +57,10 @@ record::RunStart describe(const TrainOptions& options, const TrainSetup& setup,
   start.recipe_given = setup.loaded.given;
   start.recipe_resolved = setup.loaded.resolved;
   start.params = setup.loaded.params;
-  start.digests = setup.digests;
-  start.identity = setup.identity;
+  start.digests = setup.identity.inputs;
+  start.digests["recipe"] = setup.identity.settings_digest();
+  start.digests["code"] = build_commit();
+  start.identity_digest = setup.identity.digest();
   start.output_dir = setup.output_dir;
   start.versions = Json::object().set("llmops", version()).set("engine", engine.description());
   start.system_metrics_seconds = static_cast<int>(recipe.logging.system_metrics_seconds);
@@ -98,7 +101,7 @@ engine::TrainJob make_job(const TrainOptions& options, const TrainSetup& setup,
   job.dataset = setup.dataset.get();
   job.output_dir = absolute_path(setup.recipe().output_dir);
   job.resume_from = point.checkpoint;
-  job.identity = setup.identity_json();
+  job.identity = setup.identity;
   job.profile = options.profile;
   if (options.profile) job.trace_path = join_path(job.output_dir, "trace.json");
   return job;

@@ -150,7 +150,8 @@ ResumePoint find_automatically(const TrainOptions& options, const std::string& s
     const auto given = setup.loaded.origins.find("output_dir");
     const bool named = given != setup.loaded.origins.end() &&
                        given->second.place.source->name == config::kCommandLine;
-    unfinished = record::find_unfinished(store, setup.identity, output_dir, named || is_own);
+    unfinished =
+        record::find_unfinished(store, setup.identity.digest(), output_dir, named || is_own);
   }
   if (unfinished && !unfinished->folder) {
     progress.note(fmt::format(

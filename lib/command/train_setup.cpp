@@ -1,6 +1,7 @@
 #include "command/train_setup.h"
 
 #include <algorithm>
+#include <map>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -8,7 +9,6 @@
 #include "base/resources.h"
 #include "base/text.h"
 #include "checkpoint/checkpoint.h"
-#include "command/build_commit.h"
 #include "command/model_argument.h"
 #include "config/environment.h"
 #include "data/cache_keys.h"
@@ -36,12 +36,6 @@ std::uint64_t checkpoint_bytes_in(const std::string& folder) {
   return bytes;
 }
 
-std::string digest_of(const std::map<std::string, std::string>& parts) {
-  std::string text;
-  for (const auto& [name, digest] : parts) text += name + "=" + digest + "\n";
-  return sha256(text);
-}
-
 // Of the one file, or of all shards; compared with the folder's manifest.
 std::string digest_of_weights(const std::string& folder) {
   const checkpoint::ManifestCheck manifest(folder);
@@ -50,7 +44,7 @@ std::string digest_of_weights(const std::string& folder) {
     files[name] = sha256_file(join_path(folder, name));
     manifest.require(name, files[name]);
   }
-  return files.size() == 1 ? files.begin()->second : digest_of(files);
+  return files.size() == 1 ? files.begin()->second : recipe::digest_of(files);
 }
 
 // The output folder as an absolute path whose references to the environment stay as written.
@@ -166,29 +160,18 @@ TrainSetup set_up(recipe::LoadedRecipe loaded, Progress& progress) {
   setup.planned = plan_run(recipe, {rows->rows_per_epoch(), rows->tokens_per_epoch(),
                                     tokenizer.vocab_size(), &tokenizer});
   require_memory(setup.planned, recipe);
-  setup.digests = {{"recipe", setup.loaded.digest},
-                   {"data", setup.dataset->digest()},
-                   {"tokenizer", tokenizer.digest()}};
+  setup.identity = setup.loaded.identity;
+  setup.identity.inputs = {{"data", setup.dataset->digest()}, {"tokenizer", tokenizer.digest()}};
   if (recipe.model.path) {
-    setup.digests["base_weights"] = digest_of_weights(*recipe.model.path);
-    setup.digests["base_config"] = sha256(arch::write_hf_config(*recipe.model.base).dump());
+    setup.identity.inputs["base_weights"] = digest_of_weights(*recipe.model.path);
+    setup.identity.inputs["base_config"] = sha256(arch::write_hf_config(*recipe.model.base).dump());
   }
-  setup.identity = digest_of(setup.digests);
-  setup.digests["code"] = build_commit();
   return setup;
 }
 
 void require_space(const TrainSetup& setup) {
   require_writable_folder(absolute_path(setup.recipe().output_dir));
   plan::check_disk(setup.planned.plan, setup.recipe(), this_machine(setup.recipe()));
-}
-
-Json TrainSetup::identity_json() const {
-  Json json = loaded.identity;
-  for (const auto& [name, digest] : digests) {
-    if (name != "recipe" && name != "code") json.set("digest." + name, digest);
-  }
-  return json;
 }
 
 }  // namespace llmops::command

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -44,14 +43,10 @@ struct TrainSetup {
   recipe::LoadedRecipe loaded;
   std::unique_ptr<data::Dataset> dataset;
   PlannedRun planned;
-  std::map<std::string, std::string> digests;  // component -> sha256
-  std::string identity;                        // of all of them but the program's
-  std::string output_dir;                      // as the store keeps it: see record::real_path
+  recipe::Identity identity;
+  std::string output_dir;  // as the store keeps it: see record::real_path
 
   const recipe::Recipe& recipe() const { return loaded.recipe; }
-  // What a checkpoint remembers of the run's identity: that of the recipe, and the digests of what
-  // the run reads as "digest.NAME".
-  Json identity_json() const;
 };
 
 // Reads the recipe with its overrides and, with model.path, the model there, whose files are

@@ -14,6 +14,7 @@
 #include "data/dataset.h"
 #include "engine/model.h"
 #include "plan/plan.h"
+#include "recipe/identity.h"
 #include "recipe/recipe.h"
 
 namespace llmops::engine {
@@ -72,8 +73,8 @@ struct TrainJob {
   const data::Dataset* dataset = nullptr;
   std::string output_dir;                  // holds checkpoint-N folders and `latest`
   std::optional<std::string> resume_from;  // checkpoint folder
-  Json identity;                           // stored with each checkpoint, as is run_id
-  std::string run_id;
+  std::string run_id;                      // stored with each checkpoint,
+  recipe::Identity identity;               // as is this
   bool profile = false;
   std::string trace_path;  // Chrome trace, with profile
 };

@@ -28,8 +28,8 @@ struct RunStart {
   std::string recipe_path, recipe_given, recipe_resolved;  // texts, stored as blobs
   std::vector<std::pair<std::string, Json>> params;        // dotted key, scalar or list
   std::map<std::string, std::string> digests;              // component -> sha256
-  std::string identity;    // digest of all identity fields and components
-  std::string output_dir;  // absolute, with references to the environment as written
+  std::string identity_digest;  // recipe::Identity::digest(); empty: not to be resumed
+  std::string output_dir;       // absolute, with references to the environment as written
   Json versions;
   int system_metrics_seconds = 10;  // 0 = off
   // Told, from another thread, when the store begins to fail and when it works again; training goes
@@ -101,7 +101,8 @@ std::optional<KnownRun> find_known(const std::string& store_path, const std::str
 // For --resume auto: the newest run of this identity that has not finished (stopped, crashed,
 // failed, or still running), one with this output_dir before others, or only such a one; one whose
 // folder is known before the rest.
-std::optional<KnownRun> find_unfinished(const std::string& store_path, const std::string& identity,
+std::optional<KnownRun> find_unfinished(const std::string& store_path,
+                                        const std::string& identity_digest,
                                         const std::string& output_dir = "",
                                         bool only_there = false);
 

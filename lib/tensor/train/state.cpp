@@ -71,7 +71,9 @@ std::string save_checkpoint(const engine::TrainJob& job, const checkpoint::Train
              write_optimizer(join_path(writer.path(), kOptimizerFile), weights.layout(), step));
   writer.write(checkpoint::kTrainerFile, state.to_json().dump(2) + "\n");
   Json info = Json::object();
-  info.set("run", job.run_id).set("identity", job.identity).set("plan", job.plan.to_json());
+  info.set("run", job.run_id)
+      .set("identity", job.identity.to_json())
+      .set("plan", job.plan.to_json());
   return writer.publish(std::move(info));
 }
 
