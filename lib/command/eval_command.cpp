@@ -11,7 +11,7 @@
 #include "base/signal.h"
 #include "base/text.h"
 #include "base/version.h"
-#include "checkpoint/manifest.h"
+#include "checkpoint/checkpoint.h"
 #include "command/arguments.h"
 #include "command/device.h"
 #include "command/finish_run.h"
@@ -107,7 +107,7 @@ std::unique_ptr<record::RunRecorder> open_run(const Options& options, const Invo
                   {"batch_size", options.batch_size}};
   start.digests = {{"data", dataset.digest()},
                    {"tokenizer", dataset.tokenizer().digest()},
-                   {"config", sha256_file(join_path(folder, "config.json"))}};
+                   {"config", sha256_file(join_path(folder, checkpoint::kConfigFile))}};
   start.versions = Json::object().set("llmops", version());
   start.system_metrics_seconds = 0;
   start.warn = [&progress](std::string_view text) { progress.note(text); };
@@ -119,13 +119,12 @@ std::unique_ptr<record::RunRecorder> open_run(const Options& options, const Invo
 data::EvalLayout layout_of(const std::string& folder, std::int64_t max_seq_length) {
   data::EvalLayout layout{.max_seq_length = max_seq_length};
   if (!path_exists(join_path(folder, checkpoint::kManifestFile))) return layout;
-  const checkpoint::Manifest manifest = checkpoint::read_manifest(folder);
-  const Json* identity = manifest.info.find("identity");
-  if (!identity || !identity->is_object()) return layout;
-  const recipe::Data standard;  // an absent key means its default
-  layout.packing = standard.packing;
-  layout.append_eos = standard.append_eos;
-  const Json *packing = identity->find("data.packing"), *eos = identity->find("data.append_eos");
+  const Json settings = checkpoint::read_manifest(folder).run.identity.settings;
+  if (!settings.is_object()) return layout;
+  const recipe::Data defaults;  // an absent key means its default
+  layout.packing = defaults.packing;
+  layout.append_eos = defaults.append_eos;
+  const Json *packing = settings.find("data.packing"), *eos = settings.find("data.append_eos");
   if (packing && packing->is_string()) layout.packing = packing->as_string();
   if (eos && eos->is_bool()) layout.append_eos = eos->as_bool();
   return layout;

@@ -15,17 +15,8 @@ namespace llmops::command {
 namespace {
 
 std::string folder_at(const std::string& argument) {
-  if (path_exists(join_path(argument, "config.json"))) return argument;
-  const std::string latest = join_path(argument, "latest");
-  if (path_exists(latest)) {
-    const std::string name(trim(read_file(latest, 4096, ExitCode::kDamaged)));
-    if (name.empty() || name.find('/') != std::string::npos) {
-      throw damaged("does not name a checkpoint of its folder").at(latest);
-    }
-    const std::string folder = join_path(argument, name);
-    if (path_exists(join_path(folder, "config.json"))) return folder;
-    throw damaged("names {}, which is no checkpoint of its folder", printable(name)).at(latest);
-  }
+  if (path_exists(join_path(argument, checkpoint::kConfigFile))) return argument;
+  if (const auto latest = checkpoint::latest_checkpoint(argument)) return *latest;
   if (!path_exists(argument)) {
     throw Error(ExitCode::kNotFound, fmt::format("no model at {}", printable(argument)))
         .hint("give a checkpoint folder such as out/checkpoint-500");
@@ -81,7 +72,7 @@ std::string model_folder(const Invocation& invocation, const std::string& argume
 }
 
 std::unique_ptr<text::Tokenizer> load_tokenizer(const std::string& folder) {
-  checkpoint::ManifestCheck(folder).require("tokenizer.json");
+  checkpoint::ManifestCheck(folder).require(checkpoint::kTokenizerFile);
   return text::load_tokenizer(folder);
 }
 

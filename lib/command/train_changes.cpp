@@ -4,8 +4,6 @@
 
 #include "base/error.h"
 #include "base/text.h"
-#include "checkpoint/checkpoint.h"
-#include "config/identity.h"
 #include "config/settings.h"
 
 namespace llmops::command {
@@ -42,16 +40,15 @@ std::string shown(const Json& value) {
 
 }  // namespace
 
-Changes changes_since(const std::string& folder, const TrainOptions& options,
+Changes changes_since(const checkpoint::Checkpoint& saved, const TrainOptions& options,
                       const TrainSetup& setup) {
-  const checkpoint::Manifest manifest = checkpoint::read_manifest(folder);
-  const recipe::Identity saved = recipe::Identity::from_json(manifest.info.at("identity"));
-  if (saved.inputs.contains("code")) {
+  const recipe::Identity& before = saved.manifest.run.identity;
+  if (before.inputs.contains("code")) {
     throw damaged("the checkpoint was written by an earlier version of llmops")
-        .at(folder)
+        .at(saved.path)
         .hint("resume it with that version, or start a new run");
   }
-  const auto all = recipe::identity_changes(saved, setup.identity);
+  const auto all = recipe::identity_changes(before, setup.identity);
   check_allowed_keys(options, setup, all);
   Changes changes;
   for (const config::Change& change : all) {
@@ -59,13 +56,15 @@ Changes changes_since(const std::string& folder, const TrainOptions& options,
         std::ranges::find(options.allow_change, change.key) != options.allow_change.end();
     if (is_allowed && change.key == "train.freeze") {
       throw usage_error("train.freeze: the optimizer knows only what has trained so far")
-          .hint("start a new run with model.path=" + folder);
+          .hint("start a new run with model.path=" + saved.path);
     }
-    (is_allowed ? changes.allowed : changes.refused)
-        .push_back(
-            fmt::format("{}: {} -> {}", change.key, shown(change.before), shown(change.after)));
+    (is_allowed ? changes.allowed : changes.refused).push_back(change);
   }
   return changes;
+}
+
+std::string text_of(const config::Change& change) {
+  return fmt::format("{}: {} -> {}", change.key, shown(change.before), shown(change.after));
 }
 
 }  // namespace llmops::command

@@ -3,18 +3,23 @@
 #include <string>
 #include <vector>
 
+#include "checkpoint/checkpoint.h"
 #include "command/train_setup.h"
+#include "config/identity.h"
 
 namespace llmops::command {
 
-// The keys that differ between a run and the one that saved a checkpoint, "key: old -> new".
+// What differs in identity between a run and the one that saved a checkpoint.
 struct Changes {
-  std::vector<std::string> allowed, refused;  // by --allow-change
+  std::vector<config::Change> allowed;  // by --allow-change
+  std::vector<config::Change> refused;
 };
 
-// Compares with the checkpoint at `folder`. Throws Error(kUsage) for an --allow-change of a key
-// that no run is known by, Error(kDamaged) for a checkpoint of an earlier version.
-Changes changes_since(const std::string& folder, const TrainOptions& options,
+// Compares a run with a checkpoint. Throws Error(kUsage) for an --allow-change of a key that no run
+// is known by, Error(kDamaged) for a checkpoint of an earlier version.
+Changes changes_since(const checkpoint::Checkpoint& saved, const TrainOptions& options,
                       const TrainSetup& setup);
+
+std::string text_of(const config::Change& change);  // "key: old -> new"
 
 }  // namespace llmops::command

@@ -6,7 +6,6 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "checkpoint/checkpoint.h"
-#include "checkpoint/manifest.h"
 #include "command/train_changes.h"
 #include "record/run_recorder.h"
 
@@ -16,87 +15,80 @@ namespace {
 
 constexpr int kWaitForEndingMs = 5000;  // of a process that was killed and still frees its memory
 
-// The run of the checkpoint as its manifest names it; empty when it names none.
-std::string run_of(const checkpoint::Manifest& manifest) {
-  const Json* run = manifest.info.find("run");
-  return run && run->is_string() ? run->as_string() : "";
-}
-
 // Whether the run of the checkpoint has done all that the recipe asks. A run that stopped early has
 // finished before its last step, and goes on when it is asked for more steps.
-bool is_finished(const checkpoint::Manifest& manifest, const std::optional<record::KnownRun>& run,
+bool is_finished(const checkpoint::Manifest& saved, const std::optional<record::KnownRun>& run,
                  const plan::Plan& plan) {
-  const bool at_end = manifest.step >= plan.total_steps;
+  const bool at_end = saved.step >= plan.total_steps;
   if (!run) return at_end;
-  const Json* planned = manifest.info.at("plan").find("total_steps");
-  return run->finished && (at_end || (planned && *planned == Json(plan.total_steps)));
+  return run->finished && (at_end || saved.run.total_steps() == plan.total_steps);
 }
 
-bool refuses_batch(const Changes& changes) {
-  return std::ranges::any_of(changes.refused, [](const std::string& change) {
-    return change.starts_with("train.global_batch_size:");
+Error refused(const std::vector<config::Change>& changes, const std::string& folder) {
+  std::vector<std::string> lines;
+  for (const config::Change& change : changes) lines.push_back(text_of(change));
+  const bool batch = std::ranges::any_of(changes, [](const config::Change& change) {
+    return change.key == "train.global_batch_size";
   });
-}
-
-// The whole checkpoint at `folder` as a point to go on from.
-ResumePoint point_at(const std::string& folder, const TrainOptions& options,
-                     const std::string& store, const TrainSetup& setup) {
-  const checkpoint::Manifest manifest = checkpoint::read_manifest(folder);
-  ResumePoint point;
-  point.checkpoint = absolute_path(folder);
-  point.step = manifest.step;
-  const Changes changes = changes_since(folder, options, setup);
-  if (!changes.refused.empty()) {
-    throw Error(ExitCode::kUsage,
-                "this is not the run that was saved: " + join(changes.refused, "; "))
-        .at(folder)
-        .hint(refuses_batch(changes)
-                  ? "keep the product of micro_batch_size and gradient_accumulation_steps, or "
+  return Error(ExitCode::kUsage, "this is not the run that was saved: " + join(lines, "; "))
+      .at(folder)
+      .hint(batch ? "keep the product of micro_batch_size and gradient_accumulation_steps, or "
                     "start a new run, or pass --allow-change KEY for each"
                   : "start a new run, or pass --allow-change KEY for each");
-  }
-  if (manifest.step > setup.planned.plan.total_steps) {
+}
+
+// Returns the whole checkpoint as a point to go on from.
+ResumePoint point_at(const checkpoint::Checkpoint& saved, const TrainOptions& options,
+                     const std::string& store, const TrainSetup& setup) {
+  const checkpoint::Manifest& manifest = saved.manifest;
+  const plan::Plan& plan = setup.planned.plan;
+  ResumePoint point;
+  point.checkpoint = absolute_path(saved.path);
+  point.step = manifest.step;
+  const Changes changes = changes_since(saved, options, setup);
+  if (!changes.refused.empty()) throw refused(changes.refused, saved.path);
+  if (manifest.step > plan.total_steps) {
     throw usage_error("the checkpoint is at step {}, beyond the {} steps of the recipe",
-                      manifest.step, setup.planned.plan.total_steps)
-        .at(folder)
+                      manifest.step, plan.total_steps)
+        .at(saved.path)
         .hint("raise train.max_steps, or resume from an earlier checkpoint");
   }
-  for (const std::string& change : changes.allowed) {
-    point.changes.push_back("changed since the checkpoint: " + change);
+  for (const config::Change& change : changes.allowed) {
+    point.changes.push_back("changed since the checkpoint: " + text_of(change));
   }
-  const std::int64_t threads = manifest.info.at("plan").at("threads").as_int();
-  if (threads != setup.planned.plan.threads) {
+  if (manifest.run.threads() != plan.threads) {
     point.changes.push_back(
-        fmt::format("{} threads instead of {}: results may differ in their last bits",
-                    setup.planned.plan.threads, threads));
+        fmt::format("{} threads instead of {}: results may differ in their last bits", plan.threads,
+                    manifest.run.threads()));
   }
 
-  const std::string id = run_of(manifest);
+  const std::string& id = manifest.run.id;
   auto run = options.no_record ? std::nullopt : record::find_known(store, id);
-  // Another model from here on, in a folder of its own, leaves the record of the first as it is.
+  // Another model from here on, in another folder, leaves the record of the first as it is.
   const bool is_fork = run && !changes.allowed.empty() &&
                        !is_same_file(parent_path(point.checkpoint.value()),
                                      absolute_path(setup.recipe().output_dir));
   if (is_fork) {
-    point.origin = fmt::format("goes on from {} of run {}", base_name(folder), run->name);
+    point.origin = fmt::format("goes on from {} of run {}", base_name(saved.path), run->name);
     return point;
   }
-  point.finished = options.resume == "auto" && changes.allowed.empty() &&
-                   is_finished(manifest, run, setup.planned.plan);
+  point.finished =
+      options.resume == "auto" && changes.allowed.empty() && is_finished(manifest, run, plan);
   if (run || point.finished) {
     point.run_id = id;
   } else if (!options.no_record) {
     point.origin = fmt::format("goes on from {} of run {}, which is not in this store",
-                               base_name(folder), id.empty() ? "an unknown run" : id);
+                               base_name(saved.path), id.empty() ? "an unknown run" : id);
   }
   return point;
 }
 
 // The newest checkpoint in the folder that is whole; those that are not are reported.
-std::optional<checkpoint::Found> newest_checkpoint(const std::string& folder, Progress& progress) {
+std::optional<checkpoint::Checkpoint> newest_checkpoint(const std::string& folder,
+                                                        Progress& progress) {
   checkpoint::remove_leftovers(folder);
   std::vector<std::string> warnings;
-  const auto found = checkpoint::newest_valid(folder, warnings);
+  auto found = checkpoint::newest_valid(folder, warnings);
   for (const std::string& warning : warnings) progress.note("warning: " + warning);
   return found;
 }
@@ -110,9 +102,7 @@ ResumePoint from_folder(const TrainOptions& options, const std::string& store,
   std::string folder = options.resume;
   while (folder.size() > 1 && folder.back() == '/') folder.pop_back();
   // An output folder means its newest checkpoint.
-  if (const std::string latest = join_path(folder, "latest"); path_exists(latest)) {
-    folder = join_path(folder, base_name(std::string(trim(read_file(latest, 4096)))));
-  }
+  if (const auto latest = checkpoint::latest_checkpoint(folder)) folder = *latest;
   if (!is_directory(folder)) {
     throw Error(ExitCode::kNotFound, "no such checkpoint folder").at(folder);
   }
@@ -121,16 +111,14 @@ ResumePoint from_folder(const TrainOptions& options, const std::string& store,
   }
   const std::string output_dir = absolute_path(setup.recipe().output_dir);
   auto hold = hold_existing(output_dir, store);
-  if (const auto damage = checkpoint::verify(folder)) {
-    throw damaged("{}", *damage).at(folder).hint("resume from an earlier checkpoint");
-  }
+  const checkpoint::Checkpoint saved = checkpoint::open_checkpoint(folder);
   if (!is_same_file(parent_path(absolute_path(folder)), output_dir) &&
       checkpoint::holds_checkpoints(output_dir)) {
     throw usage_error("output_dir holds checkpoints of another run")
         .at(output_dir)
-        .hint("choose another output_dir, or resume from a checkpoint that lies there");
+        .hint("choose another output_dir, or resume from a checkpoint in it");
   }
-  ResumePoint point = point_at(folder, options, store, setup);
+  ResumePoint point = point_at(saved, options, store, setup);
   point.hold = std::move(hold);
   return point;
 }
@@ -142,7 +130,7 @@ ResumePoint find_automatically(const TrainOptions& options, const std::string& s
   const std::string output_dir = absolute_path(setup.recipe().output_dir);
   auto hold = hold_existing(output_dir, store);
   auto found = newest_checkpoint(output_dir, progress);
-  const bool is_own = found && changes_since(found->path, options, setup).refused.empty();
+  const bool is_own = found && changes_since(*found, options, setup).refused.empty();
 
   std::optional<record::KnownRun> unfinished;
   if (!options.no_record) {
@@ -170,7 +158,7 @@ ResumePoint find_automatically(const TrainOptions& options, const std::string& s
   }
 
   ResumePoint point;
-  if (found) point = point_at(found->path, options, store, setup);
+  if (found) point = point_at(*found, options, store, setup);
   // Without a checkpoint of its own yet: killed before the first, or begun from that of a run which
   // is not in this store.
   if (unfinished && !point.run_id) {

@@ -22,16 +22,12 @@ namespace llmops::command {
 
 namespace {
 
-// Of the checkpoints in the folder: a run that goes on replaces them.
+// Returns the bytes of the checkpoints in the folder, which a resumed run replaces.
 std::uint64_t checkpoint_bytes_in(const std::string& folder) {
   std::uint64_t bytes = 0;
-  for (const checkpoint::Found& found : checkpoint::list_checkpoints(folder)) {
-    try {
-      for (const auto& [name, file] : checkpoint::read_manifest(found.path).files) {
-        bytes += file.bytes;
-      }
-    } catch (const Error&) {  // not one of ours, which pruning leaves alone
-    }
+  for (const checkpoint::ListedCheckpoint& found : checkpoint::list_checkpoints(folder)) {
+    if (!found.manifest) continue;  // pruning does not remove it
+    for (const auto& [name, file] : found.manifest->files) bytes += file.bytes;
   }
   return bytes;
 }
@@ -116,10 +112,10 @@ recipe::LoadedRecipe load_checked(const RecipeArguments& arguments, const Invoca
   auto& path = loaded.recipe.model.path;
   if (!path) return loaded;
   path = model_folder(invocation, *path);
-  checkpoint::ManifestCheck(*path).require("config.json");
+  checkpoint::ManifestCheck(*path).require(checkpoint::kConfigFile);
   const arch::TransformerConfig base = arch::load_hf_config(*path);
   loaded.recipe.model.base_bf16 = weights::WeightFiles::open_folder(*path, base).bf16_parameters();
-  recipe::take_base_model(loaded, base, join_path(*path, "config.json"));
+  recipe::take_base_model(loaded, base, join_path(*path, checkpoint::kConfigFile));
   loaded.require_sound();
   return loaded;
 }
