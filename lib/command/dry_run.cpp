@@ -4,7 +4,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
-#include "command/tell.h"
+#include "command/terminal.h"
 #include "command/train_resume.h"
 #include "engine/engine.h"
 

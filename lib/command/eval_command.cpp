@@ -1,5 +1,3 @@
-#include "command/eval_command.h"
-
 #include <CLI/CLI.hpp>
 #include <cmath>
 #include <map>
@@ -13,11 +11,10 @@
 #include "base/version.h"
 #include "checkpoint/checkpoint.h"
 #include "command/arguments.h"
-#include "command/device.h"
+#include "command/commands.h"
 #include "command/finish_run.h"
-#include "command/model_argument.h"
 #include "command/progress.h"
-#include "command/tell.h"
+#include "command/terminal.h"
 #include "engine/engine.h"
 #include "eval/loss.h"
 #include "recipe/expect.h"

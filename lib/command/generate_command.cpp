@@ -1,5 +1,3 @@
-#include "command/generate_command.h"
-
 #include <CLI/CLI.hpp>
 #include <memory>
 
@@ -7,8 +5,7 @@
 #include "base/signal.h"
 #include "base/text.h"
 #include "command/arguments.h"
-#include "command/device.h"
-#include "command/model_argument.h"
+#include "command/commands.h"
 #include "engine/engine.h"
 #include "text/tokenizer.h"
 
@@ -78,7 +75,7 @@ Generated run(engine::Model& model, const text::Tokenizer& tokenizer, const Opti
     generated.text += text;
     if (options.json) return;
     fmt::print(invocation.out, "{}", printable(text, true));
-    flush_results(invocation);
+    flush_results(invocation.out);
   };
   const engine::RequestId id = model.submit(options.request);
   if (!options.json) fmt::print(invocation.out, "{}", printable(options.prompt, true));

@@ -1,7 +1,5 @@
 #include "command/progress.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <vector>
@@ -9,7 +7,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "base/time.h"
-#include "command/tell.h"
+#include "command/terminal.h"
 #include "engine/step_metrics.h"
 #include "plan/plan.h"
 
@@ -113,7 +111,7 @@ Json to_json(const engine::StepReport& r) {
 Progress::Progress(std::FILE* stream, ProgressMode mode, std::int64_t logging_steps)
     : stream_(stream), mode_(mode), logging_steps_(std::max<std::int64_t>(1, logging_steps)) {
   if (mode_ == ProgressMode::kAuto) {
-    mode_ = isatty(fileno(stream)) ? ProgressMode::kLine : ProgressMode::kLines;
+    mode_ = is_terminal(stream) ? ProgressMode::kLine : ProgressMode::kLines;
   }
 }
 

@@ -1,7 +1,4 @@
-#include "command/track_command.h"
-
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <chrono>
@@ -11,9 +8,8 @@
 #include "base/signal.h"
 #include "base/text.h"
 #include "command/arguments.h"
-#include "command/open_store.h"
-#include "command/tell.h"
-#include "command/track_plot.h"
+#include "command/commands.h"
+#include "command/terminal.h"
 #include "recipe/metrics.h"
 #include "track/list.h"
 #include "track/resolve.h"
@@ -113,7 +109,7 @@ ExitCode show(const ShowOptions& options, const Invocation& invocation) {
   // Files as they were recorded go out byte for byte, to be used as files again; a terminal would
   // obey what is in them.
   const bool is_file = options.recipe || options.resolved || options.git_diff;
-  if (is_file && ::isatty(::fileno(invocation.out)) != 0) text = printable(text, true);
+  if (is_file && is_terminal(invocation.out)) text = printable(text, true);
   fmt::print(invocation.out, "{}", text);
   return ExitCode::kOk;
 }

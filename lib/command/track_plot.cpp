@@ -1,5 +1,3 @@
-#include "command/track_plot.h"
-
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -8,8 +6,8 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "command/arguments.h"
-#include "command/open_store.h"
-#include "command/tell.h"
+#include "command/commands.h"
+#include "command/terminal.h"
 #include "recipe/metrics.h"
 #include "store/query.h"
 #include "track/plot.h"

@@ -6,7 +6,8 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "checkpoint/checkpoint.h"
-#include "command/train_changes.h"
+#include "config/identity.h"
+#include "config/settings.h"
 #include "record/run_recorder.h"
 
 namespace llmops::command {
@@ -14,6 +15,70 @@ namespace llmops::command {
 namespace {
 
 constexpr int kWaitForEndingMs = 5000;  // of a process that was killed and still frees its memory
+
+// What differs in identity between a run and the one that saved a checkpoint.
+struct Changes {
+  std::vector<config::Change> allowed;  // by --allow-change
+  std::vector<config::Change> refused;
+};
+
+// A typing error would otherwise allow nothing, in silence.
+void check_allowed_keys(const TrainOptions& options, const TrainSetup& setup,
+                        const std::vector<config::Change>& changes) {
+  std::vector<std::string> known;
+  for (const auto& change : changes) known.push_back(change.key);
+  const Json identity = setup.identity.to_json();
+  for (const auto& [key, value] : identity.as_object()) known.push_back(key);
+  for (const auto& setting : config::settings(config::fields_of(setup.recipe()))) {
+    if (setting.role == config::Role::kIdentity) known.push_back(setting.key);
+  }
+  for (const std::string& key : options.allow_change) {
+    if (std::find(known.begin(), known.end(), key) != known.end()) continue;
+    const auto near = nearest(key, known);
+    throw usage_error("--allow-change {}: no key whose change is refused", key)
+        .hint(near ? fmt::format("did you mean {}?", *near) : "see the roles in docs/recipe.md");
+  }
+}
+
+std::string shown(const Json& value) {
+  constexpr std::size_t kMost = 60;
+  if (value.is_null()) return "(default)";
+  const std::string text = printable(value.is_string() ? value.as_string() : value.dump());
+  if (text.size() <= kMost) return text;
+  std::size_t end = kMost - 3;
+  while (end > 0 && (text[end] & '\xc0') == '\x80') --end;  // not within a code point
+  return text.substr(0, end) + "...";
+}
+
+// Compares a run with a checkpoint. Throws Error(kUsage) for an --allow-change of a key that no run
+// is known by, Error(kDamaged) for a checkpoint of an earlier version.
+Changes changes_since(const checkpoint::Checkpoint& saved, const TrainOptions& options,
+                      const TrainSetup& setup) {
+  const recipe::Identity& before = saved.manifest.run.identity;
+  if (before.inputs.contains("code")) {
+    throw damaged("the checkpoint was written by an earlier version of llmops")
+        .at(saved.path)
+        .hint("resume it with that version, or start a new run");
+  }
+  const auto all = recipe::identity_changes(before, setup.identity);
+  check_allowed_keys(options, setup, all);
+  Changes changes;
+  for (const config::Change& change : all) {
+    const bool is_allowed =
+        std::ranges::find(options.allow_change, change.key) != options.allow_change.end();
+    if (is_allowed && change.key == "train.freeze") {
+      throw usage_error("train.freeze: the optimizer knows only what has trained so far")
+          .hint("start a new run with model.path=" + saved.path);
+    }
+    (is_allowed ? changes.allowed : changes.refused).push_back(change);
+  }
+  return changes;
+}
+
+// "key: old -> new"
+std::string text_of(const config::Change& change) {
+  return fmt::format("{}: {} -> {}", change.key, shown(change.before), shown(change.after));
+}
 
 // Whether the run of the checkpoint has done all that the recipe asks. A run that stopped early has
 // finished before its last step, and goes on when it is asked for more steps.

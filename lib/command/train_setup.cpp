@@ -9,7 +9,7 @@
 #include "base/resources.h"
 #include "base/text.h"
 #include "checkpoint/checkpoint.h"
-#include "command/model_argument.h"
+#include "command/arguments.h"
 #include "config/environment.h"
 #include "data/cache_keys.h"
 #include "engine/engine.h"

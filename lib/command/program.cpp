@@ -1,4 +1,4 @@
-#include "command/run.h"
+#include "command/program.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -19,7 +19,7 @@
 #include "base/version.h"
 #include "command/command.h"
 #include "command/help.h"
-#include "command/tell.h"
+#include "command/terminal.h"
 
 namespace llmops::command {
 
@@ -179,7 +179,7 @@ ExitCode dispatch(Invocation& invocation) {
 
 ExitCode dispatch_and_flush(Invocation& invocation) {
   const ExitCode code = dispatch(invocation);
-  flush_results(invocation);
+  flush_results(invocation.out);
   return code;
 }
 
@@ -202,14 +202,6 @@ bool wants_json_lines(const std::vector<std::string>& words) {
 
 }  // namespace
 
-void flush_results(const Invocation& invocation) {
-  if (std::fflush(invocation.out) != 0) throw std::system_error(errno, std::generic_category());
-}
-
-bool Invocation::color(std::FILE* stream) const {
-  return !no_color && ::isatty(::fileno(stream)) == 1;
-}
-
 Action define_verbs(CLI::App& app, const Invocation& invocation, std::span<const Command> verbs) {
   app.require_subcommand(1);
   std::vector<std::pair<CLI::App*, Action>> actions;
@@ -227,7 +219,7 @@ Action define_verbs(CLI::App& app, const Invocation& invocation, std::span<const
   };
 }
 
-int run(int argc, char** argv) {
+int run_program(int argc, char** argv) {
   reserve_standard_streams();
   Invocation invocation;
   invocation.arguments.assign(argv, argv + argc);
