@@ -106,8 +106,8 @@ void add_compute_options(CLI::App& app, engine::LoadOptions& options) {
   app.add_option("--device", options.device, "Where to compute")
       ->check(CLI::IsMember({"cpu", "cuda"}))
       ->capture_default_str();
-  app.add_option("--precision", options.precision, "Numbers to compute with; auto is fp32")
-      ->check(CLI::IsMember({"auto", "fp32", "bf16"}))
+  app.add_option("--precision", options.precision, "Numbers to compute with")
+      ->check(CLI::IsMember({"fp32", "bf16"}))
       ->capture_default_str();
   app.add_option("--threads", options.threads, "Processor threads; 0 = all cores")
       ->check(whole_number(config::between(0, 1024)))

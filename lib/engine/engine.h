@@ -10,7 +10,7 @@ namespace llmops::engine {
 
 struct LoadOptions {
   std::string device = "cpu";      // cpu | cuda
-  std::string precision = "auto";  // auto | fp32 | bf16
+  std::string precision = "fp32";  // fp32 | bf16
   int threads = 0;                 // 0 = all cores of the affinity mask
 };
 
