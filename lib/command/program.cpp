@@ -60,7 +60,30 @@ const CLI::App& innermost(const CLI::App& app) {
   return *found;
 }
 
-// What CLI11 found wrong, as one line in the words of this program.
+// Returns a sentence of CLI11 in the words of this program.
+std::string reworded(std::string text) {
+  for (char& c : text) c = c == '\n' ? ' ' : c;
+  text = std::string(trim(text));
+  // "--progress: loud not in {auto,line}"
+  constexpr std::string_view kNotIn = " not in {", kMissing = " missing";
+  const std::size_t value = text.find(": ") + 2, end = text.rfind(kNotIn);
+  if (end != std::string::npos && end >= value && text.ends_with('}')) {
+    const std::string list = text.substr(end + kNotIn.size());
+    return fmt::format("{}'{}' is not one of {}", text.substr(0, value),
+                       text.substr(value, end - value),
+                       join(split(list.substr(0, list.size() - 1), ','), ", "));
+  }
+  // "--set: 1 required KEY=VALUE missing"
+  const std::string required = ": 1 required ";
+  const std::size_t at = text.find(required);
+  if (at != std::string::npos && text.ends_with(kMissing)) {
+    const std::size_t what = at + required.size();
+    return text.substr(0, at) + " needs " + text.substr(what, text.size() - kMissing.size() - what);
+  }
+  return text;
+}
+
+// What CLI11 found wrong, as one line.
 Error describe(const CLI::ParseError& problem, const CLI::App& app) {
   const CLI::App& command = innermost(app);
   std::string name = command.get_name();
@@ -76,9 +99,7 @@ Error describe(const CLI::ParseError& problem, const CLI::App& app) {
     return usage_error("{}: name one of {}", name, join(verbs, ", "));
   }
   if (extras.empty()) {
-    std::string text = problem.what();
-    for (char& c : text) c = c == '\n' ? ' ' : c;
-    return usage_error("{}: {}", name, trim(text)).hint(see);
+    return usage_error("{}: {}", name, reworded(problem.what())).hint(see);
   }
   std::vector<std::string> known;
   const bool is_option = extras[0].starts_with('-');
