@@ -37,6 +37,7 @@ CompletedCommand read_command(const CLI::App& app, std::string path,
   read.path = std::move(path);
   read.description = one_line(app.get_description());
   for (const CLI::Option* option : app.get_options()) {
+    if (option->get_group().empty()) continue;  // not shown
     if (!option->get_positional()) {
       read.options.push_back(read_option(*option));
     } else if (option->get_single_name() == "KEY=VALUE") {

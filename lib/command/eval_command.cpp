@@ -31,7 +31,7 @@ struct Options {
   std::string model, progress = "auto";
   engine::LoadOptions compute;
   std::string name, experiment = "default";
-  std::vector<std::string> fail_under;
+  std::vector<std::string> expect;
   std::int64_t max_seq_length = 0, batch_size = 8;
   std::optional<std::int64_t> max_batches;
   bool json = false, quiet = false, no_record = false;
@@ -46,17 +46,17 @@ std::map<std::string, std::optional<double>> metrics_of(const eval::LossReport& 
           {"bits_per_byte_stderr", report.bits_per_byte_stderr}};
 }
 
-std::vector<recipe::Expectation> parse_gates(const Options& options) {
-  std::vector<recipe::Expectation> gates;
-  for (const std::string& text : options.fail_under) {
-    gates.push_back(recipe::parse_expectation(text));
+std::vector<recipe::Expectation> parse_expectations(const Options& options) {
+  std::vector<recipe::Expectation> expectations;
+  for (const std::string& text : options.expect) {
+    expectations.push_back(recipe::parse_expectation(text));
     const auto known = metrics_of({});
-    if (known.count(gates.back().metric) == 0) {
-      throw usage_error("--fail-under '{}': no metric {}", text, printable(gates.back().metric))
+    if (!known.contains(expectations.back().metric)) {
+      throw usage_error("--expect '{}': no metric {}", text, printable(expectations.back().metric))
           .hint("one of loss, perplexity, bits_per_byte");
     }
   }
-  return gates;
+  return expectations;
 }
 
 std::string with_stderr(double value, std::optional<double> error) {
@@ -127,29 +127,29 @@ data::EvalLayout layout_of(const std::string& folder, std::int64_t max_seq_lengt
   return layout;
 }
 
-// What the gates come to: kOk, kGateFailed, or kInconclusive when one of them has no value to judge
-// and none fails; with a reason.
-std::pair<ExitCode, std::string> judge(const std::vector<recipe::Expectation>& gates,
+// Returns kOk, kGateFailed, or kInconclusive when an expectation has no value to judge and none
+// fails; with a reason.
+std::pair<ExitCode, std::string> judge(const std::vector<recipe::Expectation>& expectations,
                                        const eval::LossReport& report) {
   const auto values = metrics_of(report);
   std::pair<ExitCode, std::string> verdict{ExitCode::kOk, ""};
-  for (const recipe::Expectation& gate : gates) {
-    const std::optional<double> value = values.at(gate.metric);
+  for (const recipe::Expectation& expectation : expectations) {
+    const std::optional<double> value = values.at(expectation.metric);
     if (!value) {
       verdict = {ExitCode::kInconclusive,
                  fmt::format("expected {}; one window has no standard error: score more text, or "
                              "set a smaller --max-seq-length",
-                             gate.text())};
-    } else if (!gate.holds(*value)) {
+                             expectation.text())};
+    } else if (!expectation.holds(*value)) {
       return {ExitCode::kGateFailed,
-              fmt::format("expected {}; it is {}", gate.text(), format_double(*value))};
+              fmt::format("expected {}; it is {}", expectation.text(), format_double(*value))};
     }
   }
   return verdict;
 }
 
 ExitCode evaluate(Options& options, const Invocation& invocation) {
-  const std::vector<recipe::Expectation> gates = parse_gates(options);
+  const std::vector<recipe::Expectation> expectations = parse_expectations(options);
   const std::string folder = model_folder(invocation, options.model);
   if (!options.no_record) store::Store::require_writable(store::store_to_write(invocation.store));
   const auto tokenizer = load_tokenizer(folder);
@@ -200,7 +200,7 @@ ExitCode evaluate(Options& options, const Invocation& invocation) {
   } else {
     print_report(invocation.out, report);
   }
-  const auto [code, reason] = judge(gates, report);
+  const auto [code, reason] = judge(expectations, report);
   return close(code, reason);
 }
 
@@ -219,10 +219,19 @@ Action define(CLI::App& app, const Invocation& invocation) {
   app.add_option("--document", options->data.document, "Of txt: what a document is; auto is file")
       ->check(CLI::IsMember({"auto", "file", "line", "paragraph"}))
       ->capture_default_str();
-  app.add_option("--fail-under", options->fail_under,
-                 "Exit 3 unless this holds, as in 'bits_per_byte<=1.9'; may be repeated")
+  const auto expect = [options](const std::vector<std::string>& conditions) {
+    options->expect.insert(options->expect.end(), conditions.begin(), conditions.end());
+  };
+  app.add_option_function<std::vector<std::string>>(
+         "--expect", expect,
+         "Exit 3 unless this holds, as in 'bits_per_byte<=1.9'; may be repeated")
       ->type_name("CONDITION")
       ->allow_extra_args(false);
+  // The earlier name, for scripts that have it.
+  app.add_option_function<std::vector<std::string>>("--fail-under", expect)
+      ->type_name("CONDITION")
+      ->allow_extra_args(false)
+      ->group("");
   app.add_option("--max-seq-length", options->max_seq_length,
                  "Tokens of a window (default: the model's)")
       ->check(whole_number(config::between(2, 1 << 24)));

@@ -105,6 +105,7 @@ Error describe(const CLI::ParseError& problem, const CLI::App& app) {
   const bool is_option = extras[0].starts_with('-');
   if (is_option) {
     for (const CLI::Option* option : command.get_options()) {
+      if (option->get_group().empty()) continue;  // not shown
       for (const std::string& option_name : option->get_lnames())
         known.push_back("--" + option_name);
     }
