@@ -44,7 +44,7 @@ struct Manifest {
 };
 Manifest read_manifest(const std::string& folder);  // Error(kDamaged)
 
-// Writes one checkpoint: files are created under path() (a temporary folder beside the final one),
+// Writes one checkpoint: files are created under path() (a temporary folder next to the final one),
 // announced with add(), and made visible together by publish().
 class CheckpointWriter {
  public:

@@ -42,7 +42,7 @@ void remove_checkpoint(const std::string& output_dir, const ListedCheckpoint& ch
   remove_all(out);
 }
 
-// A kill between the publication of a checkpoint and the move of the pointer leaves it behind.
+// Mends `latest` after a kill between the publication of a checkpoint and the move of the pointer.
 void point_to_newest(const std::string& output_dir) {
   const std::vector<ListedCheckpoint> found = list_checkpoints(output_dir);
   if (found.empty() || found.back().sequence() == 0) return;

@@ -26,7 +26,7 @@ void require_space(const std::string& output_dir, std::uint64_t needed) {
 }
 
 // Puts `temporary` in the place of an existing `final`, which is left under `temporary`. Where the
-// file system cannot exchange two names, the old folder stands aside for a moment under a name
+// file system cannot exchange two names, the old folder has for a moment a name
 // that remove_leftovers() moves back.
 void replace(const std::string& temporary, const std::string& final_name,
              const std::string& aside) {

@@ -12,7 +12,7 @@
 #include "store/store.h"
 #include "text/tokenizer.h"
 
-// What commands share on their command line, and what these words stand for.
+// Arguments and options that several commands share, and what they mean.
 namespace llmops::command {
 
 // Checks of an option by the rule of a key, in the words of recipes: ->check(number(above(0))).

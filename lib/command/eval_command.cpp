@@ -112,7 +112,7 @@ std::unique_ptr<record::RunRecorder> open_run(const Options& options, const Invo
   return record::begin_run(store::store_to_write(invocation.store), start);
 }
 
-// As in the evaluations of the model's own training, where its checkpoint tells.
+// Returns the layout of the evaluations in the model's own training, where its checkpoint has it.
 data::EvalLayout layout_of(const std::string& folder, std::int64_t max_seq_length) {
   data::EvalLayout layout{.max_seq_length = max_seq_length};
   if (!path_exists(join_path(folder, checkpoint::kManifestFile))) return layout;

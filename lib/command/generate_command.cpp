@@ -135,7 +135,7 @@ Action define(CLI::App& app, const Invocation& invocation) {
   auto options = std::make_shared<Options>();
   engine::GenerateRequest& request = options->request;
   app.add_option("MODEL", options->model, kModelHelp)->required();
-  app.add_option("PROMPT", options->prompt, "Text to go on from; nothing when it is left out");
+  app.add_option("PROMPT", options->prompt, "Text to continue; may be left out");
   app.add_option("--max-tokens", request.max_tokens, "Most tokens to generate")
       ->check(whole_number(config::between(1, 1e7)))
       ->capture_default_str();

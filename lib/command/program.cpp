@@ -122,7 +122,7 @@ Error describe(const CLI::ParseError& problem, const CLI::App& app) {
       .hint(near ? "did you mean " + *near + "?" : see);
 }
 
-// Options that may stand before the command as well as after it.
+// Options that are allowed before the command as well as after it.
 struct Leading {
   int command_at = 1;
   bool help = false, version = false;
@@ -270,7 +270,7 @@ int run_program(int argc, char** argv) {
     return report(error.code(), error.what());
   } catch (const std::system_error& error) {
     if (std::ferror(invocation.out) == 0) return report(ExitCode::kFailed, error.what());
-    // The results did not reach their reader. One that has left is no failure.
+    // The results did not reach their reader. A reader that left is not a failure.
     if (error.code().value() == EPIPE) return static_cast<int>(ExitCode::kOk);
     return report(ExitCode::kStorage,
                   fmt::format("cannot write standard output: {}", error.code().message()));

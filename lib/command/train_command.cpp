@@ -66,11 +66,11 @@ record::RunStart describe(const TrainOptions& options, const TrainSetup& setup,
   return start;
 }
 
-// Tokenizing may take hours; what cannot be written is found out before.
+// Checked before the data is tokenized, which may take hours.
 void require_writable(const TrainOptions& options, const recipe::Recipe& recipe,
                       const std::string& store) {
   if (!options.no_record) store::Store::require_writable(store);
-  // A run that goes on may have another folder.
+  // A resumed run may have another folder.
   if (options.resume != "auto") require_writable_folder(absolute_path(recipe.output_dir));
 }
 
@@ -118,7 +118,7 @@ LastValues recorded_values(const TrainOptions& options, const std::string& folde
   try {
     recorded = store::list_series(store, run->row);
   } catch (const Error& error) {
-    if (error.code() != ExitCode::kDamaged) throw;  // damage is reported when the run goes on
+    if (error.code() != ExitCode::kDamaged) throw;  // damage is reported when the run is resumed
   }
   for (const store::Series& series : recorded) {
     const store::Summary& s = series.summary;
@@ -297,7 +297,7 @@ Action define(CLI::App& app, const Invocation& invocation) {
   add_shorthand(app, *options, "--name", "logging.run_name",
                 "Name of the run; by default a new one");
   add_shorthand(app, *options, "--experiment", "logging.experiment", "Experiment of the run");
-  app.add_option("--tag", options->tags, "Label of the run, beside the recipe's; may be repeated")
+  app.add_option("--tag", options->tags, "Label of the run, added to the recipe's; may be repeated")
       ->type_name("KEY=VALUE")
       ->check(line(recipe::tag_rule()))
       ->check([](const std::string& tag) {

@@ -22,7 +22,7 @@ struct Changes {
   std::vector<config::Change> refused;
 };
 
-// A typing error would otherwise allow nothing, in silence.
+// Throws for a key that no change can have: a typing error would silently allow nothing.
 void check_allowed_keys(const TrainOptions& options, const TrainSetup& setup,
                         const std::vector<config::Change>& changes) {
   std::vector<std::string> known;
@@ -81,7 +81,7 @@ std::string text_of(const config::Change& change) {
 }
 
 // Whether the run of the checkpoint has done all that the recipe asks. A run that stopped early has
-// finished before its last step, and goes on when it is asked for more steps.
+// finished before its last step, and continues when it is asked for more steps.
 bool is_finished(const checkpoint::Manifest& saved, const std::optional<record::KnownRun>& run,
                  const plan::Plan& plan) {
   const bool at_end = saved.step >= plan.total_steps;
@@ -102,7 +102,7 @@ Error refused(const std::vector<config::Change>& changes, const std::string& fol
                   : "start a new run, or pass --allow-change KEY for each");
 }
 
-// Returns the whole checkpoint as a point to go on from.
+// Returns where the run continues from a checkpoint that is verified.
 ResumePoint point_at(const checkpoint::Checkpoint& saved, const TrainOptions& options,
                      const std::string& store, const TrainSetup& setup) {
   const checkpoint::Manifest& manifest = saved.manifest;
@@ -134,7 +134,7 @@ ResumePoint point_at(const checkpoint::Checkpoint& saved, const TrainOptions& op
                        !is_same_file(parent_path(point.checkpoint.value()),
                                      absolute_path(setup.recipe().output_dir));
   if (is_fork) {
-    point.origin = fmt::format("goes on from {} of run {}", base_name(saved.path), run->name);
+    point.origin = fmt::format("continues from {} of run {}", base_name(saved.path), run->name);
     return point;
   }
   point.finished =
@@ -142,7 +142,7 @@ ResumePoint point_at(const checkpoint::Checkpoint& saved, const TrainOptions& op
   if (run || point.finished) {
     point.run_id = id;
   } else if (!options.no_record) {
-    point.origin = fmt::format("goes on from {} of run {}, which is not in this store",
+    point.origin = fmt::format("continues from {} of run {}, which is not in this store",
                                base_name(saved.path), id.empty() ? "an unknown run" : id);
   }
   return point;
@@ -188,8 +188,8 @@ ResumePoint from_folder(const TrainOptions& options, const std::string& store,
   return point;
 }
 
-// What --resume auto finds. The output folder decides before the store: a store may be new, or know
-// the run by another state than the files are in.
+// Finds what --resume auto continues. The output folder decides before the store: a store may be
+// new, or know the run in another state than the files are in.
 ResumePoint find_automatically(const TrainOptions& options, const std::string& store,
                                TrainSetup& setup, Progress& progress) {
   const std::string output_dir = absolute_path(setup.recipe().output_dir);
@@ -242,7 +242,7 @@ void require_fresh(const std::string& output_dir, const std::string& resume) {
       .at(output_dir)
       .hint(resume == "auto"
                 ? "no unfinished run of this recipe is there to resume; choose another output_dir"
-                : "use --resume auto to go on with it, or choose another output_dir");
+                : "use --resume auto to continue it, or choose another output_dir");
 }
 
 std::optional<FileLock> hold_folder(const std::string& folder, const std::string& store) {

@@ -211,7 +211,7 @@ void check_free(Store& store, const std::string& output_dir) {
   }
 }
 
-// The store leaves credentials out; whoever supplied one hears of it, once for each place.
+// The store leaves credentials out. Warns whoever supplied one, once for each place.
 void warn_of_secrets(const RunStart& start, const GitState& git) {
   std::string tags;
   for (const auto& [key, value] : start.tags) tags += key + "=" + value + "\n";
@@ -264,7 +264,7 @@ void note_gap(Store& store, const store::Run& run, std::int64_t from_step, const
   if (start.warn) start.warn(text);
 }
 
-// Points that are damaged must not keep a run from going on.
+// Reports damaged points: they must not keep a run from continuing.
 void note_damage(Store& store, const store::Run& run, std::int64_t from_step,
                  const std::vector<std::string>& series, const RunStart& start) {
   if (series.empty()) return;

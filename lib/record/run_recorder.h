@@ -32,8 +32,8 @@ struct RunStart {
   std::string output_dir;       // absolute, with references to the environment as written
   Json versions;
   int system_metrics_seconds = 10;  // 0 = off
-  // Told, from another thread, when the store begins to fail and when it works again; training goes
-  // on meanwhile.
+  // Called from another thread when the store begins to fail and when it works again; training
+  // continues meanwhile.
   std::function<void(std::string_view)> warn;
 };
 
@@ -54,7 +54,7 @@ class RunRecorder {
   // A file or folder that the run made, by path; digest empty = not computed.
   virtual void artifact(std::string_view role, std::string_view kind, std::string_view path,
                         std::string_view digest, std::int64_t bytes) = 0;
-  // The run goes on from an earlier step within this process: points beyond it no longer show, as
+  // The run continues from an earlier step within this process: points beyond it no longer show, as
   // after a resume.
   virtual void rewind(std::int64_t step) = 0;
   // All up to the step was logged: it is on the disk when this returns, as long as the store can be
