@@ -65,7 +65,7 @@ std::int64_t evaluation_bytes(const recipe::Recipe& recipe, const arch::Transfor
 }
 
 // Keys and values of one text, and what reads its prompt. A text that outgrows the model's length
-// continues with its newer half in a second cache.
+// goes on with its newer half in a second cache.
 std::int64_t sample_bytes(const recipe::Recipe& recipe, const arch::TransformerConfig& config,
                           const Plan& plan) {
   const recipe::Generate& generate = recipe.generate;
