@@ -1,5 +1,5 @@
-#include "command/run.h"
+#include "command/program.h"
 
 int main(int argc, char** argv) {
-  return llmops::command::run(argc, argv);
+  return llmops::command::run_program(argc, argv);
 }

@@ -12,7 +12,7 @@ constexpr std::array<ExitCodeInfo, 15> kTable{{
     {ExitCode::kOk, "ok", "Done; everything that was asked is there."},
     {ExitCode::kFailed, "failed", "The command failed; also a second signal."},
     {ExitCode::kUsage, "usage", "Arguments, recipe or data are wrong; nothing was started."},
-    {ExitCode::kGateFailed, "gate_failed", "A gate or an expectation does not hold."},
+    {ExitCode::kGateFailed, "gate_failed", "An expectation does not hold."},
     {ExitCode::kInconclusive, "inconclusive", "The evidence does not decide the question."},
     {ExitCode::kBudgetSpent, "budget_spent", "Budget or max_time spent; saved and resumable."},
     {ExitCode::kOutOfMemory, "out_of_memory", "The memory does not suffice."},

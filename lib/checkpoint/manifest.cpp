@@ -23,7 +23,7 @@ bool is_digest(std::string_view text) {
 
 std::int64_t count_of(const Json& json, std::string_view key) {
   const Json& value = json.at(key);
-  if (!value.is_int() || value.as_int() < 0) throw damaged("{} is no count", key);
+  if (!value.is_int() || value.as_int() < 0) throw damaged("{} is not a count", key);
   return value.as_int();
 }
 
@@ -31,12 +31,20 @@ std::map<std::string, FileEntry> files_of(const Json& json) {
   if (json.size() > kMaxFiles) throw damaged("more than {} files", kMaxFiles);
   std::map<std::string, FileEntry> files;
   for (const auto& [name, entry] : json.as_object()) {
-    if (!is_file_name(name)) throw damaged("\"{}\" is no file name", printable(name));
+    if (!is_file_name(name)) throw damaged("\"{}\" is not a file name", printable(name));
     const std::string& digest = entry.at("sha256").as_string();
     if (!is_digest(digest)) throw damaged("{} has no digest", name);
     files[name] = {static_cast<std::uint64_t>(count_of(entry, "bytes")), digest};
   }
   return files;
+}
+
+SavedRun run_of(const Json& info) {
+  SavedRun run;
+  if (const Json* id = info.find("run"); id != nullptr && id->is_string()) run.id = id->as_string();
+  if (const Json* saved = info.find("identity")) run.identity = recipe::Identity::from_json(*saved);
+  if (const Json* plan = info.find("plan")) run.plan = *plan;
+  return run;
 }
 
 Manifest parse(const std::string& text) {
@@ -49,15 +57,20 @@ Manifest parse(const std::string& text) {
   manifest.step = count_of(json, "step");
   manifest.sequence = count_of(json, "sequence");
   manifest.files = files_of(json.at("files"));
-  manifest.info = json.at("info");
-  if (manifest.sequence < 1) throw damaged("sequence is no count");
+  manifest.run = run_of(json.at("info"));
+  if (manifest.sequence < 1) throw damaged("sequence is not a count");
   return manifest;
 }
 
 }  // namespace
 
-std::string checkpoint_name(std::int64_t step) {
-  return "checkpoint-" + std::to_string(step);
+std::int64_t SavedRun::threads() const {
+  return plan.at("threads").as_int();
+}
+
+std::optional<std::int64_t> SavedRun::total_steps() const {
+  const Json* steps = plan.find("total_steps");
+  return steps != nullptr ? std::optional(steps->as_int()) : std::nullopt;
 }
 
 std::string manifest_text(const Manifest& manifest) {
@@ -72,7 +85,10 @@ std::string manifest_text(const Manifest& manifest) {
       .set("step", manifest.step)
       .set("sequence", manifest.sequence)
       .set("files", std::move(files))
-      .set("info", manifest.info);
+      .set("info", Json::object()
+                       .set("run", manifest.run.id)
+                       .set("identity", manifest.run.identity.to_json())
+                       .set("plan", manifest.run.plan));
   const std::string digest = sha256(json.dump(2));
   return json.set(kDigest, digest).dump(2) + "\n";
 }

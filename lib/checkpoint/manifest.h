@@ -8,8 +8,6 @@
 
 namespace llmops::checkpoint {
 
-inline constexpr const char* kManifestFile = "manifest.json";
-
 // The manifest ends with its own digest, so that a flipped bit in it is found too.
 std::string manifest_text(const Manifest& manifest);
 

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "checkpoint/file_names.h"
 
 namespace llmops::checkpoint {
 

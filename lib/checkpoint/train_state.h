@@ -45,7 +45,6 @@ struct TrainState {
   static TrainState from_json(const Json& json);
 };
 
-constexpr const char* kTrainerFile = "state/trainer.json";
 // Of a checkpoint folder. Throws Error(kDamaged) with the file as the place.
 TrainState read_train_state(const std::string& folder);
 

@@ -7,18 +7,18 @@
 
 namespace llmops::checkpoint {
 
-std::optional<std::string> verify(const std::string& folder) {
+std::optional<std::string> verify(const Checkpoint& checkpoint) {
+  const std::string name = base_name(checkpoint.path);
+  const Manifest& manifest = checkpoint.manifest;
+  if (name.starts_with("checkpoint-") && name != checkpoint_name(manifest.step)) {
+    return fmt::format("the manifest is that of step {}", manifest.step);
+  }
   try {
-    const Manifest manifest = read_manifest(folder);
-    if (base_name(folder).starts_with("checkpoint-") &&
-        base_name(folder) != checkpoint_name(manifest.step)) {
-      return fmt::format("the manifest is that of step {}", manifest.step);
-    }
-    std::vector<std::string> problems = compare_files(folder, manifest);
+    std::vector<std::string> problems = compare_files(checkpoint.path, manifest);
     if (problems.empty()) {
-      for (const auto& [name, entry] : manifest.files) {
-        if (sha256_file(join_path(folder, name)) != entry.sha256) {
-          problems.push_back(name + " does not match its digest");
+      for (const auto& [file, entry] : manifest.files) {
+        if (sha256_file(join_path(checkpoint.path, file)) != entry.sha256) {
+          problems.push_back(file + " does not match its digest");
         }
       }
     }
@@ -26,6 +26,24 @@ std::optional<std::string> verify(const std::string& folder) {
     return join(problems, "; ");
   } catch (const Error& error) {
     return error.what();
+  }
+}
+
+std::optional<std::string> verify(const std::string& folder) {
+  try {
+    return verify(Checkpoint{folder, read_manifest(folder)});
+  } catch (const Error& error) {
+    return error.what();
+  }
+}
+
+Checkpoint open_checkpoint(const std::string& folder) {
+  try {
+    Checkpoint checkpoint{folder, read_manifest(folder)};
+    if (const auto problem = verify(checkpoint)) throw damaged("{}", *problem).at(folder);
+    return checkpoint;
+  } catch (Error& error) {
+    throw error.hint("resume from an earlier checkpoint");
   }
 }
 
@@ -54,25 +72,26 @@ void ManifestCheck::require(const std::string& name, const std::string& sha256) 
           "restore the checkpoint, or remove manifest.json if another tool saved the model again");
 }
 
-std::optional<Found> newest_valid(const std::string& output_dir,
-                                  std::vector<std::string>& warnings) {
-  const std::vector<Found> found = list_checkpoints(output_dir);
-  const auto skipped = [&warnings](const Found& checkpoint, const std::string& problem) {
-    warnings.push_back(fmt::format("{} is skipped: {}", checkpoint.path, problem));
+std::optional<Checkpoint> newest_valid(const std::string& output_dir,
+                                       std::vector<std::string>& warnings) {
+  std::vector<ListedCheckpoint> listed = list_checkpoints(output_dir);
+  const auto skip = [&warnings](const std::string& path, const std::string& problem) {
+    warnings.push_back(fmt::format("{} is skipped: {}", path, problem));
   };
-  // Those whose place in the order is unknown sort first, and would go unmentioned.
-  for (const Found& checkpoint : found) {
-    if (checkpoint.sequence == 0) skipped(checkpoint, verify(checkpoint.path).value_or(""));
+  // Those whose manifest cannot be read are first in the list, and would go unmentioned.
+  for (const ListedCheckpoint& found : listed) {
+    if (!found.manifest) skip(found.path, verify(found.path).value_or(""));
   }
-  for (auto it = found.rbegin(); it != found.rend() && it->sequence > 0; ++it) {
-    const auto problem = verify(it->path);
-    if (!problem) return *it;
-    skipped(*it, *problem);
+  for (auto found = listed.rbegin(); found != listed.rend() && found->manifest; ++found) {
+    Checkpoint checkpoint{found->path, std::move(*found->manifest)};
+    const auto problem = verify(checkpoint);
+    if (!problem) return checkpoint;
+    skip(checkpoint.path, *problem);
   }
-  if (found.empty()) return std::nullopt;
-  throw damaged("none of the {} checkpoints is valid: {}", found.size(), warnings.back())
+  if (listed.empty()) return std::nullopt;
+  throw damaged("none of the {} checkpoints is valid: {}", listed.size(), warnings.back())
       .at(output_dir)
-      .hint("restore one of them, or begin anew in another output_dir");
+      .hint("restore one of them, or start a new run in another output_dir");
 }
 
 }  // namespace llmops::checkpoint

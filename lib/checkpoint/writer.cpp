@@ -26,7 +26,7 @@ void require_space(const std::string& output_dir, std::uint64_t needed) {
 }
 
 // Puts `temporary` in the place of an existing `final`, which is left under `temporary`. Where the
-// file system cannot exchange two names, the old folder stands aside for a moment under a name
+// file system cannot exchange two names, the old folder has for a moment a name
 // that remove_leftovers() moves back.
 void replace(const std::string& temporary, const std::string& final_name,
              const std::string& aside) {
@@ -48,7 +48,7 @@ void replace(const std::string& temporary, const std::string& final_name,
 CheckpointWriter::CheckpointWriter(std::string output_dir, std::int64_t step,
                                    std::uint64_t expected_bytes)
     : output_dir_(std::move(output_dir)),
-      temporary_(join_path(output_dir_, folder_on_its_way(step, OnItsWay::kIn))),
+      temporary_(join_path(output_dir_, staging_name(step, Staging::kWriting))),
       final_(join_path(output_dir_, checkpoint_name(step))) {
   LLMOPS_CHECK(step >= 0);
   manifest_.step = step;
@@ -93,13 +93,13 @@ void CheckpointWriter::write(const std::string& name, std::string_view content) 
   add(name, sha256(content));
 }
 
-std::string CheckpointWriter::publish(Json info) {
+std::string CheckpointWriter::publish(SavedRun run) {
   LLMOPS_CHECK(!published_);
   const auto problems = compare_files(temporary_, manifest_);
   LLMOPS_CHECK(problems.empty(), join(problems, "; "));
   const auto earlier = list_checkpoints(output_dir_);
-  manifest_.sequence = earlier.empty() ? 1 : earlier.back().sequence + 1;
-  manifest_.info = std::move(info);
+  manifest_.sequence = earlier.empty() ? 1 : earlier.back().sequence() + 1;
+  manifest_.run = std::move(run);
 
   pass("checkpoint.manifest", "cannot write", temporary_);
   FileWriter writer(join_path(temporary_, kManifestFile));
@@ -111,7 +111,7 @@ std::string CheckpointWriter::publish(Json info) {
   pass("checkpoint.rename", "cannot publish", final_);
   if (path_exists(final_)) {
     replace(temporary_, final_,
-            join_path(output_dir_, folder_on_its_way(manifest_.step, OnItsWay::kAside)));
+            join_path(output_dir_, staging_name(manifest_.step, Staging::kReplaced)));
   } else {
     rename_durably(temporary_, final_);
   }

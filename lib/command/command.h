@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/exit_code.h"
+#include "command/terminal.h"
 
 namespace CLI {
 class App;
@@ -29,11 +30,9 @@ struct Invocation {
   std::string store;                   // --store; empty: see store/locate.h
   bool no_color = false;               // --no-color or NO_COLOR
 
-  bool color(std::FILE* stream) const;  // a terminal, and colours are allowed
+  // True when the stream is a terminal and colours are allowed.
+  bool color(std::FILE* stream) const { return !no_color && is_terminal(stream); }
 };
-
-// Results that must be seen now. Throws std::system_error, as fmt::print does.
-void flush_results(const Invocation& invocation);
 
 using Action = std::function<ExitCode()>;
 

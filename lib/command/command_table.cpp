@@ -1,14 +1,7 @@
-#include "command/command.h"
-#include "command/completion_command.h"
-#include "command/data_command.h"
-#include "command/eval_command.h"
-#include "command/generate_command.h"
-#include "command/recipe_command.h"
-#include "command/track_command.h"
-#include "command/train_command.h"
+#include "command/commands.h"
 
-// To add a command: write lib/command/NAME_command.{h,cpp} with `Command NAME_command();`, include
-// the header here, add one line to the table, and the .cpp to CMakeLists.txt.
+// To add a command: write lib/command/NAME_command.cpp with `Command NAME_command()`, declare it in
+// commands.h, add one line to the table, and the .cpp to CMakeLists.txt.
 namespace llmops::command {
 
 std::span<const Command> commands() {

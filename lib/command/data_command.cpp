@@ -1,5 +1,3 @@
-#include "command/data_command.h"
-
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -10,6 +8,7 @@
 #include "base/signal.h"
 #include "base/text.h"
 #include "command/arguments.h"
+#include "command/commands.h"
 #include "command/data_show.h"
 #include "command/progress.h"
 #include "data/dataset.h"

@@ -4,8 +4,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
-#include "command/device.h"
-#include "command/tell.h"
+#include "command/terminal.h"
 #include "command/train_resume.h"
 #include "engine/engine.h"
 
@@ -59,22 +58,17 @@ void print_plan(std::FILE* out, const recipe::Recipe& recipe, const plan::Plan& 
 
 }  // namespace
 
-ExitCode dry_run(const TrainOptions& options, const Invocation& invocation) {
-  recipe::LoadedRecipe loaded = load_checked(options.recipe, invocation);
-  recipe::Recipe& recipe = loaded.recipe;
-  recipe.train.device = resolve_device(recipe.train.device);
+ExitCode dry_run(const TrainOptions& options, const recipe::Recipe& recipe,
+                 const Invocation& invocation) {
   const data::DataEstimate data = data::estimate(recipe);
   if (const auto warning = data::small_vocabulary(recipe.tokenizer, data.vocab_size)) {
     tell(invocation.err, "llmops: warning: {}\n", *warning);
   }
-  const arch::TransformerConfig config = recipe::model_config(recipe, data.vocab_size);
-  check_vocabulary(recipe, config, data.vocab_size);
-  if (data.tokenizer) check_prompts(recipe, config.max_positions, *data.tokenizer);
+  const PlannedRun run = plan_run(
+      recipe, {data.train_windows, data.train_tokens, data.vocab_size, data.tokenizer.get()});
+  const plan::Plan& plan = run.plan;
   require_writable_folder(absolute_path(recipe.output_dir));
   if (options.resume == "never") require_fresh(recipe.output_dir, options.resume);
-  const plan::Machine machine = this_machine(recipe);
-  const plan::Plan plan =
-      plan::make_plan(recipe, config, data.train_windows, data.train_tokens, machine);
   const bool bf16 = plan.precision == plan::Precision::kBf16Mixed;
   const double rate = engine::load_engine(recipe.train.device).matmul_flops(bf16);
   const double seconds = plan.flops_per_token * static_cast<double>(plan.tokens_per_step) *
@@ -90,8 +84,9 @@ ExitCode dry_run(const TrainOptions& options, const Invocation& invocation) {
   } else {
     print_plan(invocation.out, recipe, plan, data, seconds);
   }
-  if (recipe.train.device == "cpu") plan::check_fits(plan, recipe, config, machine);
-  plan::check_disk(plan, recipe, machine);
+  // After the plan: what is too large shows in it.
+  require_memory(run, recipe);
+  plan::check_disk(plan, recipe, run.machine);
   return ExitCode::kOk;
 }
 

@@ -5,9 +5,10 @@
 
 namespace llmops::command {
 
-// `llmops train RECIPE --dry-run`: every error of the recipe, else the plan: steps, tokens, memory,
-// disk, time. Reads the data's cache when it is there and a sample of the data otherwise; writes
-// nothing.
-ExitCode dry_run(const TrainOptions& options, const Invocation& invocation);
+// `llmops train RECIPE --dry-run`: prints the plan (steps, tokens, memory, disk, time), or throws
+// what the run would throw before its first step. Reads the data's cache when it is there and a
+// sample of the data otherwise; writes nothing.
+ExitCode dry_run(const TrainOptions& options, const recipe::Recipe& recipe,
+                 const Invocation& invocation);
 
 }  // namespace llmops::command

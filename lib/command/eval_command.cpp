@@ -1,5 +1,3 @@
-#include "command/eval_command.h"
-
 #include <CLI/CLI.hpp>
 #include <cmath>
 #include <map>
@@ -11,13 +9,12 @@
 #include "base/signal.h"
 #include "base/text.h"
 #include "base/version.h"
-#include "checkpoint/manifest.h"
+#include "checkpoint/checkpoint.h"
 #include "command/arguments.h"
-#include "command/device.h"
+#include "command/commands.h"
 #include "command/finish_run.h"
-#include "command/model_argument.h"
 #include "command/progress.h"
-#include "command/tell.h"
+#include "command/terminal.h"
 #include "engine/engine.h"
 #include "eval/loss.h"
 #include "recipe/expect.h"
@@ -34,7 +31,7 @@ struct Options {
   std::string model, progress = "auto";
   engine::LoadOptions compute;
   std::string name, experiment = "default";
-  std::vector<std::string> fail_under;
+  std::vector<std::string> expect;
   std::int64_t max_seq_length = 0, batch_size = 8;
   std::optional<std::int64_t> max_batches;
   bool json = false, quiet = false, no_record = false;
@@ -49,17 +46,17 @@ std::map<std::string, std::optional<double>> metrics_of(const eval::LossReport& 
           {"bits_per_byte_stderr", report.bits_per_byte_stderr}};
 }
 
-std::vector<recipe::Expectation> parse_gates(const Options& options) {
-  std::vector<recipe::Expectation> gates;
-  for (const std::string& text : options.fail_under) {
-    gates.push_back(recipe::parse_expectation(text));
+std::vector<recipe::Expectation> parse_expectations(const Options& options) {
+  std::vector<recipe::Expectation> expectations;
+  for (const std::string& text : options.expect) {
+    expectations.push_back(recipe::parse_expectation(text));
     const auto known = metrics_of({});
-    if (known.count(gates.back().metric) == 0) {
-      throw usage_error("--fail-under '{}': no metric {}", text, printable(gates.back().metric))
+    if (!known.contains(expectations.back().metric)) {
+      throw usage_error("--expect '{}': no metric {}", text, printable(expectations.back().metric))
           .hint("one of loss, perplexity, bits_per_byte");
     }
   }
-  return gates;
+  return expectations;
 }
 
 std::string with_stderr(double value, std::optional<double> error) {
@@ -107,7 +104,7 @@ std::unique_ptr<record::RunRecorder> open_run(const Options& options, const Invo
                   {"batch_size", options.batch_size}};
   start.digests = {{"data", dataset.digest()},
                    {"tokenizer", dataset.tokenizer().digest()},
-                   {"config", sha256_file(join_path(folder, "config.json"))}};
+                   {"config", sha256_file(join_path(folder, checkpoint::kConfigFile))}};
   start.versions = Json::object().set("llmops", version());
   start.system_metrics_seconds = 0;
   start.warn = [&progress](std::string_view text) { progress.note(text); };
@@ -115,45 +112,44 @@ std::unique_ptr<record::RunRecorder> open_run(const Options& options, const Invo
   return record::begin_run(store::store_to_write(invocation.store), start);
 }
 
-// As in the evaluations of the model's own training, where its checkpoint tells.
+// Returns the layout of the evaluations in the model's own training, where its checkpoint has it.
 data::EvalLayout layout_of(const std::string& folder, std::int64_t max_seq_length) {
   data::EvalLayout layout{.max_seq_length = max_seq_length};
   if (!path_exists(join_path(folder, checkpoint::kManifestFile))) return layout;
-  const checkpoint::Manifest manifest = checkpoint::read_manifest(folder);
-  const Json* identity = manifest.info.find("identity");
-  if (!identity || !identity->is_object()) return layout;
-  const recipe::Data standard;  // an absent key means its default
-  layout.packing = standard.packing;
-  layout.append_eos = standard.append_eos;
-  const Json *packing = identity->find("data.packing"), *eos = identity->find("data.append_eos");
+  const Json settings = checkpoint::read_manifest(folder).run.identity.settings;
+  if (!settings.is_object()) return layout;
+  const recipe::Data defaults;  // an absent key means its default
+  layout.packing = defaults.packing;
+  layout.append_eos = defaults.append_eos;
+  const Json *packing = settings.find("data.packing"), *eos = settings.find("data.append_eos");
   if (packing && packing->is_string()) layout.packing = packing->as_string();
   if (eos && eos->is_bool()) layout.append_eos = eos->as_bool();
   return layout;
 }
 
-// What the gates come to: kOk, kGateFailed, or kInconclusive when one of them has no value to judge
-// and none fails; with a reason.
-std::pair<ExitCode, std::string> judge(const std::vector<recipe::Expectation>& gates,
+// Returns kOk, kGateFailed, or kInconclusive when an expectation has no value to judge and none
+// fails; with a reason.
+std::pair<ExitCode, std::string> judge(const std::vector<recipe::Expectation>& expectations,
                                        const eval::LossReport& report) {
   const auto values = metrics_of(report);
   std::pair<ExitCode, std::string> verdict{ExitCode::kOk, ""};
-  for (const recipe::Expectation& gate : gates) {
-    const std::optional<double> value = values.at(gate.metric);
+  for (const recipe::Expectation& expectation : expectations) {
+    const std::optional<double> value = values.at(expectation.metric);
     if (!value) {
       verdict = {ExitCode::kInconclusive,
                  fmt::format("expected {}; one window has no standard error: score more text, or "
                              "set a smaller --max-seq-length",
-                             gate.text())};
-    } else if (!gate.holds(*value)) {
+                             expectation.text())};
+    } else if (!expectation.holds(*value)) {
       return {ExitCode::kGateFailed,
-              fmt::format("expected {}; it is {}", gate.text(), format_double(*value))};
+              fmt::format("expected {}; it is {}", expectation.text(), format_double(*value))};
     }
   }
   return verdict;
 }
 
 ExitCode evaluate(Options& options, const Invocation& invocation) {
-  const std::vector<recipe::Expectation> gates = parse_gates(options);
+  const std::vector<recipe::Expectation> expectations = parse_expectations(options);
   const std::string folder = model_folder(invocation, options.model);
   if (!options.no_record) store::Store::require_writable(store::store_to_write(invocation.store));
   const auto tokenizer = load_tokenizer(folder);
@@ -204,7 +200,7 @@ ExitCode evaluate(Options& options, const Invocation& invocation) {
   } else {
     print_report(invocation.out, report);
   }
-  const auto [code, reason] = judge(gates, report);
+  const auto [code, reason] = judge(expectations, report);
   return close(code, reason);
 }
 
@@ -223,10 +219,19 @@ Action define(CLI::App& app, const Invocation& invocation) {
   app.add_option("--document", options->data.document, "Of txt: what a document is; auto is file")
       ->check(CLI::IsMember({"auto", "file", "line", "paragraph"}))
       ->capture_default_str();
-  app.add_option("--fail-under", options->fail_under,
-                 "Exit 3 unless this holds, as in 'bits_per_byte<=1.9'; may be repeated")
+  const auto expect = [options](const std::vector<std::string>& conditions) {
+    options->expect.insert(options->expect.end(), conditions.begin(), conditions.end());
+  };
+  app.add_option_function<std::vector<std::string>>(
+         "--expect", expect,
+         "Exit 3 unless this holds, as in 'bits_per_byte<=1.9'; may be repeated")
       ->type_name("CONDITION")
       ->allow_extra_args(false);
+  // The earlier name, for scripts that have it.
+  app.add_option_function<std::vector<std::string>>("--fail-under", expect)
+      ->type_name("CONDITION")
+      ->allow_extra_args(false)
+      ->group("");
   app.add_option("--max-seq-length", options->max_seq_length,
                  "Tokens of a window (default: the model's)")
       ->check(whole_number(config::between(2, 1 << 24)));

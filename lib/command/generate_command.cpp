@@ -1,5 +1,3 @@
-#include "command/generate_command.h"
-
 #include <CLI/CLI.hpp>
 #include <memory>
 
@@ -7,8 +5,7 @@
 #include "base/signal.h"
 #include "base/text.h"
 #include "command/arguments.h"
-#include "command/device.h"
-#include "command/model_argument.h"
+#include "command/commands.h"
 #include "engine/engine.h"
 #include "text/tokenizer.h"
 
@@ -78,7 +75,7 @@ Generated run(engine::Model& model, const text::Tokenizer& tokenizer, const Opti
     generated.text += text;
     if (options.json) return;
     fmt::print(invocation.out, "{}", printable(text, true));
-    flush_results(invocation);
+    flush_results(invocation.out);
   };
   const engine::RequestId id = model.submit(options.request);
   if (!options.json) fmt::print(invocation.out, "{}", printable(options.prompt, true));
@@ -139,7 +136,7 @@ Action define(CLI::App& app, const Invocation& invocation) {
   auto options = std::make_shared<Options>();
   engine::GenerateRequest& request = options->request;
   app.add_option("MODEL", options->model, kModelHelp)->required();
-  app.add_option("PROMPT", options->prompt, "Text to go on from; nothing when it is left out");
+  app.add_option("PROMPT", options->prompt, "Text to continue; may be left out");
   app.add_option("--max-tokens", request.max_tokens, "Most tokens to generate")
       ->check(whole_number(config::between(1, 1e7)))
       ->capture_default_str();

@@ -45,7 +45,7 @@ std::string HelpFormatter::make_description(const CLI::App* app) const {
 
 std::string HelpFormatter::make_subcommands(const CLI::App* app, CLI::AppFormatMode mode) const {
   std::string text = CLI::Formatter::make_subcommands(app, mode);
-  // Behind the verb's own options, which stand right before.
+  // After the verb's own options, which end here.
   if (const CLI::App* parent = app->get_parent()) {
     for (const CLI::Option* option : parent->get_options()) {
       if (option != parent->get_help_ptr()) text += make_option(option, false);

@@ -9,7 +9,7 @@ namespace llmops::command {
 // Words that an option with a closed list takes; empty for any other.
 std::vector<std::string> choices_of(const CLI::Option& option);
 
-// The help text of a command: what a value is instead of a type and its bounds, the default behind
+// The help text of a command: what a value is instead of a type and its bounds, the default after
 // the description, and with a verb the options that all commands share.
 class HelpFormatter : public CLI::Formatter {
  public:

@@ -1,7 +1,5 @@
 #include "command/progress.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <vector>
@@ -9,7 +7,8 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "base/time.h"
-#include "command/tell.h"
+#include "command/terminal.h"
+#include "engine/step_metrics.h"
 #include "plan/plan.h"
 
 namespace llmops::command {
@@ -93,23 +92,18 @@ std::string step_text(const engine::StepReport& r) {
 }
 
 Json to_json(const engine::StepReport& r) {
-  return Json::object()
-      .set("step", r.step)
-      .set("total_steps", r.total_steps == plan::kOpenEnd ? Json() : Json(r.total_steps))
-      .set("tokens", r.total_tokens)
-      .set("supervised_tokens", r.tokens)
-      .set("epoch", r.epoch)
-      .set("loss", r.loss)
+  const bool open_end = r.total_steps == plan::kOpenEnd;
+  Json line = Json::object();
+  line.set("step", r.step).set("total_steps", open_end ? Json() : Json(r.total_steps));
+  for (const engine::StepMetric& metric : engine::kStepMetrics) {
+    line.set(metric.key(), metric.json(r));
+  }
+  return line.set("supervised_tokens", r.tokens)
       .set("loss_zscore", r.loss_zscore)
-      .set("grad_norm", r.grad_norm)
-      .set("lr", r.learning_rate)
       .set("skipped", r.outcome == engine::StepOutcome::kNotFinite)
       .set("no_targets", r.outcome == engine::StepOutcome::kNoTargets)
-      .set("seconds", r.seconds)
-      .set("tok_s", r.tokens_per_second)
-      .set("mfu", r.mfu)
-      .set("mem_peak", r.memory_bytes)
-      .set("eta", r.total_steps == plan::kOpenEnd ? Json() : Json(r.eta_seconds));
+      .set("memory_bytes", r.memory_bytes)
+      .set("eta_seconds", open_end ? Json() : Json(r.eta_seconds));
 }
 
 }  // namespace
@@ -117,7 +111,7 @@ Json to_json(const engine::StepReport& r) {
 Progress::Progress(std::FILE* stream, ProgressMode mode, std::int64_t logging_steps)
     : stream_(stream), mode_(mode), logging_steps_(std::max<std::int64_t>(1, logging_steps)) {
   if (mode_ == ProgressMode::kAuto) {
-    mode_ = isatty(fileno(stream)) ? ProgressMode::kLine : ProgressMode::kLines;
+    mode_ = is_terminal(stream) ? ProgressMode::kLine : ProgressMode::kLines;
   }
 }
 

@@ -26,7 +26,7 @@ class Progress {
   void phase(std::string_view what, double done, double total);
   void json(const Json& object);  // kJson only: one line
   bool is_json() const { return mode_ == ProgressMode::kJson; }
-  void finish();  // leaves the line of the last step as it stands
+  void finish();  // keeps the line of the last step
 
  private:
   void redraw(const std::string& line);
@@ -37,8 +37,8 @@ class Progress {
   ProgressMode mode_;
   std::int64_t logging_steps_;
   double last_draw_ = 0;
-  bool open_ = false;      // the cursor stands behind a live line
-  bool in_phase_ = false;  // which tells of a phase: nothing to keep when that is over
+  bool open_ = false;      // the cursor is at the end of a live line
+  bool in_phase_ = false;  // that line is of a phase, and is erased when the phase is over
   std::string line_;
 };
 

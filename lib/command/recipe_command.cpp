@@ -1,5 +1,3 @@
-#include "command/recipe_command.h"
-
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -8,7 +6,8 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "command/arguments.h"
-#include "command/tell.h"
+#include "command/commands.h"
+#include "command/terminal.h"
 #include "command/train_setup.h"
 #include "config/keys.h"
 #include "config/write_yaml.h"
@@ -56,7 +55,7 @@ ExitCode show(const ShowOptions& options, const Invocation& invocation) {
     for (const auto& [key, origin] : loaded.origins) origins.set(key, origin.place.text());
     const Json object = Json()
                             .set("recipe", loaded.path)
-                            .set("identity", loaded.digest)
+                            .set("identity", loaded.identity.settings_digest())
                             .set("params", params)
                             .set("origins", origins);
     fmt::print(invocation.out, "{}\n", object.dump(2));

@@ -1,7 +1,4 @@
-#include "command/track_command.h"
-
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <chrono>
@@ -11,9 +8,9 @@
 #include "base/signal.h"
 #include "base/text.h"
 #include "command/arguments.h"
-#include "command/open_store.h"
-#include "command/tell.h"
-#include "command/track_plot.h"
+#include "command/commands.h"
+#include "command/terminal.h"
+#include "recipe/metrics.h"
 #include "track/list.h"
 #include "track/resolve.h"
 #include "track/show.h"
@@ -26,7 +23,8 @@ namespace {
 constexpr const char* kRunHelp =
     "Name, first characters of the id, @last, @last~N or @best:-METRIC";
 
-const std::vector<std::string> kDefaultMetrics{"train/loss", "eval/loss"};
+const std::vector<std::string> kDefaultMetrics(std::begin(recipe::kShownSeries),
+                                               std::end(recipe::kShownSeries));
 
 struct ListOptions {
   store::RunFilter filter;
@@ -78,7 +76,7 @@ Action define_list(CLI::App& app, const Invocation& invocation) {
   app.add_option("--kind", options->filter.kind, "Only runs of this kind: train or eval");
   app.add_option("--experiment", options->filter.experiment, "Only runs of this experiment");
   app.add_option("-m,--metric", options->metrics,
-                 "A column; may be repeated (default: train/loss, eval/loss)")
+                 "A column; may be repeated (default: " + join(kDefaultMetrics, ", ") + ")")
       ->type_name("METRIC")
       ->allow_extra_args(false);
   app.add_flag("--json", options->json, "An array of objects");
@@ -111,7 +109,7 @@ ExitCode show(const ShowOptions& options, const Invocation& invocation) {
   // Files as they were recorded go out byte for byte, to be used as files again; a terminal would
   // obey what is in them.
   const bool is_file = options.recipe || options.resolved || options.git_diff;
-  if (is_file && ::isatty(::fileno(invocation.out)) != 0) text = printable(text, true);
+  if (is_file && is_terminal(invocation.out)) text = printable(text, true);
   fmt::print(invocation.out, "{}", text);
   return ExitCode::kOk;
 }

@@ -1,5 +1,3 @@
-#include "command/track_plot.h"
-
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -8,8 +6,9 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "command/arguments.h"
-#include "command/open_store.h"
-#include "command/tell.h"
+#include "command/commands.h"
+#include "command/terminal.h"
+#include "recipe/metrics.h"
 #include "store/query.h"
 #include "track/plot.h"
 #include "track/resolve.h"
@@ -39,7 +38,7 @@ std::vector<std::string> metric_names(store::Store& store, const std::vector<sto
 // The losses of one run, one loss of several; else whatever comes first that is not of the system.
 std::vector<std::string> default_metrics(const std::vector<std::string>& names, bool one_run) {
   std::vector<std::string> chosen;
-  for (const char* loss : {"train/loss", "eval/loss"}) {
+  for (const std::string_view loss : recipe::kShownSeries) {
     if (std::ranges::find(names, loss) != names.end()) chosen.emplace_back(loss);
   }
   if (!chosen.empty() && !one_run) chosen.resize(1);

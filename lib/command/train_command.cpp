@@ -1,6 +1,5 @@
-#include "command/train_command.h"
-
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <map>
 #include <memory>
 
@@ -10,17 +9,19 @@
 #include "base/text.h"
 #include "base/version.h"
 #include "checkpoint/checkpoint.h"
-#include "checkpoint/train_state.h"
+#include "command/arguments.h"
 #include "command/batch_export.h"
+#include "command/build_commit.h"
+#include "command/commands.h"
 #include "command/dry_run.h"
 #include "command/finish_run.h"
-#include "command/story_score.h"
-#include "command/tell.h"
+#include "command/terminal.h"
 #include "command/train_host.h"
-#include "command/train_outcome.h"
+#include "command/train_report.h"
 #include "command/train_resume.h"
 #include "command/train_setup.h"
 #include "engine/engine.h"
+#include "eval/stories.h"
 #include "record/run_recorder.h"
 #include "store/locate.h"
 #include "store/query.h"
@@ -55,19 +56,21 @@ record::RunStart describe(const TrainOptions& options, const TrainSetup& setup,
   start.recipe_given = setup.loaded.given;
   start.recipe_resolved = setup.loaded.resolved;
   start.params = setup.loaded.params;
-  start.digests = setup.digests;
-  start.identity = setup.identity;
+  start.digests = setup.identity.inputs;
+  start.digests["recipe"] = setup.identity.settings_digest();
+  start.digests["code"] = build_commit();
+  start.identity_digest = setup.identity.digest();
   start.output_dir = setup.output_dir;
   start.versions = Json::object().set("llmops", version()).set("engine", engine.description());
   start.system_metrics_seconds = static_cast<int>(recipe.logging.system_metrics_seconds);
   return start;
 }
 
-// Tokenizing may take hours; what cannot be written is found out before.
+// Checked before the data is tokenized, which may take hours.
 void require_writable(const TrainOptions& options, const recipe::Recipe& recipe,
                       const std::string& store) {
   if (!options.no_record) store::Store::require_writable(store);
-  // A run that goes on may have another folder.
+  // A resumed run may have another folder.
   if (options.resume != "auto") require_writable_folder(absolute_path(recipe.output_dir));
 }
 
@@ -92,12 +95,12 @@ engine::TrainJob make_job(const TrainOptions& options, const TrainSetup& setup,
                           const ResumePoint& point) {
   engine::TrainJob job;
   job.recipe = setup.recipe();
-  job.config = setup.config;
-  job.plan = setup.plan;
+  job.config = setup.planned.config;
+  job.plan = setup.planned.plan;
   job.dataset = setup.dataset.get();
   job.output_dir = absolute_path(setup.recipe().output_dir);
   job.resume_from = point.checkpoint;
-  job.identity = setup.identity_json();
+  job.identity = setup.identity;
   job.profile = options.profile;
   if (options.profile) job.trace_path = join_path(job.output_dir, "trace.json");
   return job;
@@ -115,7 +118,7 @@ LastValues recorded_values(const TrainOptions& options, const std::string& folde
   try {
     recorded = store::list_series(store, run->row);
   } catch (const Error& error) {
-    if (error.code() != ExitCode::kDamaged) throw;  // damage is reported when the run goes on
+    if (error.code() != ExitCode::kDamaged) throw;  // damage is reported when the run is resumed
   }
   for (const store::Series& series : recorded) {
     const store::Summary& s = series.summary;
@@ -137,171 +140,132 @@ std::map<std::string, std::string> prompts_as_written(const recipe::LoadedRecipe
   return written;
 }
 
-// What the run came to, as exit status and reason.
-void conclude(engine::TrainResult& result, const TrainSetup& setup, const LastValues& values) {
-  if (result.code == ExitCode::kTerminated) {
-    result.code = stop_exit_code();
-    result.reason = fmt::format("stopped by {}", stop_signal_name());
+// Takes the output folder: checks its space, makes it, and holds it against other processes.
+void take_folder(const TrainOptions& options, const std::string& store, const TrainSetup& setup,
+                 ResumePoint& point) {
+  const std::string folder = absolute_path(setup.recipe().output_dir);
+  require_space(setup);
+  make_directories(folder);
+  if (!point.hold) {
+    point.hold = hold_folder(folder, store);
+    // Another process may have trained there between the search and the hold.
+    if (options.resume == "auto" && !point.checkpoint && checkpoint::holds_checkpoints(folder)) {
+      throw Error(ExitCode::kBusy, "another process has written checkpoints there meanwhile")
+          .at(folder)
+          .hint("rerun: --resume auto continues from them");
+    }
   }
-  if (result.code != ExitCode::kOk) return;
-  const Judgement judgement = judge_expectations(setup.recipe(), values);
-  if (judgement.failed.empty() && judgement.unknown.empty()) return;
-  const bool fails = !judgement.failed.empty();
-  result.code = fails ? ExitCode::kGateFailed : ExitCode::kInconclusive;
-  result.reason = join(fails ? judgement.failed : judgement.unknown, "; ");
+  if (!point.checkpoint && !point.run_id) require_fresh(folder, options.resume);
 }
 
-void print_result(const TrainOptions& options, const Invocation& invocation,
-                  const engine::TrainResult& result, const std::string& run_id) {
-  if (options.json) {
-    const Json line = Json::object()
-                          .set("run", run_id)
-                          .set("checkpoint", result.checkpoint)
-                          .set("best_checkpoint", result.best_checkpoint)
-                          .set("step", result.step)
-                          .set("tokens", result.total_tokens)
-                          .set("seconds", result.seconds)
-                          .set("exit_code", static_cast<int>(result.code))
-                          .set("reason", result.reason)
-                          .set("profile", result.profile);
-    fmt::print(invocation.out, "{}\n", line.dump());
-  } else {
-    fmt::print(invocation.out, "{} {}\n", run_id, printable(result.checkpoint));
+// Says, and records, how the run differs from a plain new one.
+void note_start(const TrainSetup& setup, const ResumePoint& point, const std::string& wanted_name,
+                record::RunRecorder& recorder, Progress& progress) {
+  if (point.checkpoint) {
+    progress.note(fmt::format("resuming {} at step {} from {}", recorder.name(), point.step,
+                              *point.checkpoint));
+  }
+  if (point.run_id && !wanted_name.empty() && wanted_name != recorder.name()) {
+    progress.note(fmt::format("the run keeps its name, {}", recorder.name()));
+  }
+  if (!point.origin.empty()) {
+    progress.note(point.origin);
+    recorder.event("warning", "resumed", point.step, point.origin);
+    recorder.artifact("input", "checkpoint", *point.checkpoint, "", 0);
+  }
+  if (const auto warning = data::small_vocabulary(setup.recipe().tokenizer,
+                                                  setup.dataset->tokenizer().vocab_size())) {
+    progress.note("warning: " + *warning);
+    if (!point.run_id) recorder.event("warning", "small_vocabulary", 0, *warning);
+  }
+  for (const std::string& change : point.changes) {
+    progress.note(change);
+    recorder.event("warning", "changed", point.step, change);
   }
 }
 
-void print_profile(const Invocation& invocation, const Json& profile, const std::string& trace) {
-  if (!profile.is_object()) return;
-  const double step = profile.at("seconds_per_step").as_double();
-  tell(invocation.err, "\n{:<24} {:>10}\n", "phase", "ms/step");
-  for (const Json& phase : profile.at("phases").as_array()) {
-    tell(invocation.err, "{:<24} {:>10.3f}\n", phase.at("name").as_string(),
-         1e3 * phase.at("seconds_per_step").as_double());
-  }
-  tell(invocation.err, "\n{:<24} {:>10} {:>8} {:>8}\n", "kernel", "ms/step", "calls", "share");
-  for (const Json& kernel : profile.at("kernels").as_array()) {
-    const double seconds = kernel.at("seconds_per_step").as_double();
-    tell(invocation.err, "{:<24} {:>10.3f} {:>8.0f} {:>7.1f}%\n", kernel.at("name").as_string(),
-         1e3 * seconds, kernel.at("calls_per_step").as_double(),
-         step > 0 ? 100 * seconds / step : 0);
-  }
-  tell(invocation.err, "{:<24} {:>10.3f}\ntrace: {}\n", "step", 1e3 * step, trace);
+// Records how a model that learned generated stories writes them; nothing for other recipes.
+void score_stories(const recipe::Recipe& recipe, TrainHost& host) {
+  const auto stories = std::ranges::find_if(recipe.data.train, [](const recipe::Source& source) {
+    return source.synth && source.synth->kind == "stories";
+  });
+  if (stories == recipe.data.train.end()) return;
+  const auto score = eval::score_stories(host.last_samples(), *stories->synth);
+  if (!score) return;
+  host.log("sample/parse_rate", host.last_sample_step(), score->parse_rate);
+  host.log("sample/novel_rate", host.last_sample_step(), score->novel_rate);
 }
 
-// Of a run that has finished, from its last checkpoint and the last values of its metrics.
-engine::TrainResult finished_result(const TrainSetup& setup, const ResumePoint& point,
-                                    const LastValues& values) {
+// Trains, and closes the run with what came of it. Throws Error when training does.
+engine::TrainResult run_to_end(engine::Engine& engine, engine::TrainJob job, TrainHost& host,
+                               record::RunRecorder& recorder) {
+  const recipe::Recipe recipe = job.recipe;
   engine::TrainResult result;
-  result.step = point.step;
-  result.checkpoint = *point.checkpoint;
-  const checkpoint::TrainState state = checkpoint::read_train_state(*point.checkpoint);
-  result.total_tokens = state.tokens;
-  if (!state.best.empty()) {
-    result.best_checkpoint = join_path(parent_path(*point.checkpoint),
-                                       checkpoint::checkpoint_name(state.best.front().step));
+  try {
+    result = engine.make_trainer(std::move(job))->run(host);
+    if (result.code == ExitCode::kOk) score_stories(recipe, host);
+    conclude(result, recipe, host.last_values());
+  } catch (const Error& error) {
+    const Ending ending = finish_run(recorder, {error.code(), error.what()});
+    throw Error(ending.code, ending.reason);
   }
-  if (values.empty() && !setup.recipe().expect.empty()) {
-    result.code = ExitCode::kInconclusive;
-    result.reason = "the run has finished and its metrics are not in this store: expect is unknown";
-  }
-  conclude(result, setup, values);
+  const Ending ending = finish_run(recorder, {result.code, result.reason}, result.checkpoint);
+  result.code = ending.code;
+  result.reason = ending.reason;
   return result;
-}
-
-ExitCode end(const TrainOptions& options, const Invocation& invocation,
-             const engine::TrainResult& result, const std::string& run_id) {
-  print_result(options, invocation, result, run_id);
-  if (result.code != ExitCode::kOk) throw Error(result.code, result.reason);
-  return result.code;
 }
 
 ExitCode train(TrainOptions& options, const Invocation& invocation) {
   const ProgressMode mode =
       options.quiet ? ProgressMode::kNone : parse_progress_mode(options.progress);
-  if (options.dry_run) return dry_run(options, invocation);
-  const recipe::Recipe checked = load_checked(options.recipe, invocation).recipe;
-  Progress progress(invocation.err, mode, checked.logging.logging_steps);
+  recipe::LoadedRecipe loaded = load_checked(options.recipe, invocation);
+  loaded.recipe.train.device = resolve_device(loaded.recipe.train.device);
+  if (options.dry_run) return dry_run(options, loaded.recipe, invocation);
+  const bool exports = !options.export_init.empty();
+  Progress progress(invocation.err, mode, loaded.recipe.logging.logging_steps);
   const std::string store = store::store_to_write(invocation.store);
-  require_writable(options, checked, store);
-  if (!options.export_init.empty()) require_new_folder(options.export_init);
-  TrainSetup setup = set_up(options, invocation, progress);
+  require_writable(options, loaded.recipe, store);
+  if (exports) require_new_folder(options.export_init);
+
+  TrainSetup setup = set_up(std::move(loaded), progress);
   ResumePoint point;
-  if (options.export_init.empty()) point = find_resume_point(options, store, setup, progress);
-  LastValues values = recorded_values(options, store, point);
+  if (!exports) point = find_resume_point(options, store, setup, progress);
+  const recipe::Recipe& recipe = setup.recipe();
   if (!options.export_batches.empty()) {
-    export_batches(options.export_batches, *setup.dataset, setup.plan, options.export_steps);
+    export_batches(options.export_batches, *setup.dataset, setup.planned.plan,
+                   options.export_steps);
   }
-  if (point.finished && options.export_init.empty()) {
+  LastValues values = recorded_values(options, store, point);
+  if (point.finished) {
     progress.note(
         fmt::format("the run has finished at step {}; nothing is left to do", point.step));
-    return end(options, invocation, finished_result(setup, point, values), *point.run_id);
+    return print_result(options, invocation, finished_result(recipe, point, values), *point.run_id);
   }
-  engine::Engine& engine = engine::load_engine(setup.recipe().train.device);
+  engine::Engine& engine = engine::load_engine(recipe.train.device);
   engine::TrainJob job = make_job(options, setup, point);
-  if (!options.export_init.empty()) {
+  if (exports) {
     engine.write_initial_model(job, options.export_init);
     return ExitCode::kOk;
   }
+
   throw_if_stop_requested("before the first step");
-  require_space(setup);
-  make_directories(job.output_dir);
-  if (!point.hold) {
-    point.hold = hold_folder(job.output_dir, store);
-    if (options.resume == "auto" && !point.checkpoint &&
-        checkpoint::holds_checkpoints(job.output_dir)) {
-      throw Error(ExitCode::kBusy, "another process has written checkpoints there meanwhile")
-          .at(job.output_dir)
-          .hint("start again: --resume auto goes on with them");
-    }
-  }
-  if (!point.checkpoint && !point.run_id) require_fresh(job.output_dir, options.resume);
+  take_folder(options, store, setup, point);
   record::RunStart start = describe(options, setup, engine, invocation);
   start.warn = [&progress](std::string_view text) { progress.note(text); };
   const auto recorder = open_run(options, store, point, start);
   job.run_id = recorder->id();
-  TrainHost host(setup.recipe(), *setup.dataset, *recorder, progress);
+  TrainHost host(recipe, *setup.dataset, *recorder, progress);
   host.remember(std::move(values));
   host.record_prompts_as(prompts_as_written(setup.loaded));
-  if (point.checkpoint) {
-    progress.note(fmt::format("resuming {} at step {} from {}", recorder->name(), point.step,
-                              *point.checkpoint));
-  }
-  if (point.run_id && !start.name.empty() && start.name != recorder->name()) {
-    progress.note(fmt::format("the run keeps its name, {}", recorder->name()));
-  }
-  if (!point.origin.empty()) {
-    progress.note(point.origin);
-    recorder->event("warning", "resumed", point.step, point.origin);
-    recorder->artifact("input", "checkpoint", *point.checkpoint, "", 0);
-  }
-  if (const auto warning = data::small_vocabulary(setup.recipe().tokenizer,
-                                                  setup.dataset->tokenizer().vocab_size())) {
-    progress.note("warning: " + *warning);
-    if (!point.run_id) recorder->event("warning", "small_vocabulary", 0, *warning);
-  }
-  for (const std::string& change : point.changes) {
-    progress.note(change);
-    recorder->event("warning", "changed", point.step, change);
-  }
-  engine::TrainResult result;
-  try {
-    result = engine.make_trainer(std::move(job))->run(host);
-    if (result.code == ExitCode::kOk) score_stories(setup, host);
-    conclude(result, setup, host.last_values());
-  } catch (const Error& error) {
-    const Ending ending = finish_run(*recorder, {error.code(), error.what()});
-    throw Error(ending.code, ending.reason);
-  }
-  const Ending ending = finish_run(*recorder, {result.code, result.reason}, result.checkpoint);
-  result.code = ending.code;
-  result.reason = ending.reason;
+  note_start(setup, point, start.name, *recorder, progress);
+  const std::string trace_path = job.trace_path;
+  const engine::TrainResult result = run_to_end(engine, std::move(job), host, *recorder);
   progress.finish();
   if (mode != ProgressMode::kJson && mode != ProgressMode::kNone) {
-    print_profile(invocation, result.profile,
-                  join_path(absolute_path(setup.recipe().output_dir), "trace.json"));
-    print_ending(invocation, setup, host, result, options.no_record ? "" : recorder->id());
+    print_profile(invocation, result, trace_path);
+    print_ending(invocation, recipe, host, result, options.no_record ? "" : recorder->id());
   }
-  return end(options, invocation, result, recorder->id());
+  return print_result(options, invocation, result, recorder->id());
 }
 
 // --name and the like set a key of the recipe to the text that is typed.
@@ -333,7 +297,7 @@ Action define(CLI::App& app, const Invocation& invocation) {
   add_shorthand(app, *options, "--name", "logging.run_name",
                 "Name of the run; by default a new one");
   add_shorthand(app, *options, "--experiment", "logging.experiment", "Experiment of the run");
-  app.add_option("--tag", options->tags, "Label of the run, beside the recipe's; may be repeated")
+  app.add_option("--tag", options->tags, "Label of the run, added to the recipe's; may be repeated")
       ->type_name("KEY=VALUE")
       ->check(line(recipe::tag_rule()))
       ->check([](const std::string& tag) {

@@ -6,6 +6,7 @@
 
 #include "base/signal.h"
 #include "base/text.h"
+#include "engine/step_metrics.h"
 #include "eval/loss.h"
 
 namespace llmops::command {
@@ -27,14 +28,9 @@ void TrainHost::report(const engine::StepReport& r) {
       r.outcome == engine::StepOutcome::kUpdated) {
     return;
   }
-  log("train/loss", r.step, r.loss);
-  log("grad_norm", r.step, r.grad_norm);
-  log("learning_rate", r.step, r.learning_rate);
-  log("epoch", r.step, r.epoch);
-  log("train/tokens", r.step, static_cast<double>(r.total_tokens));
-  log("tokens_per_second", r.step, r.tokens_per_second);
-  log("mfu", r.step, r.mfu);
-  log("step_seconds", r.step, r.seconds);
+  for (const engine::StepMetric& metric : engine::kStepMetrics) {
+    log(metric.series, r.step, metric.value(r));
+  }
   losses_.emplace_back(static_cast<double>(r.step), r.loss);
 }
 

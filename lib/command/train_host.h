@@ -27,7 +27,6 @@ class TrainHost final : public engine::TrainHost {
             record::RunRecorder& recorder, Progress& progress);
 
   void report(const engine::StepReport& report) override;
-  void log(std::string_view name, std::int64_t step, double value) override;
   void event(std::string_view level, std::string_view code, std::int64_t step,
              std::string_view text) override;
   void sample(std::int64_t step, std::string_view prompt, std::string_view text) override;
@@ -39,6 +38,8 @@ class TrainHost final : public engine::TrainHost {
   bool stop_requested() override;
   bool take_save_request() override;
 
+  // Records one value of a metric that is not of a step.
+  void log(std::string_view name, std::int64_t step, double value);
   // Takes what earlier attempts of the run logged last.
   void remember(LastValues values) { last_ = std::move(values); }
   // Prompts that are recorded as another text.

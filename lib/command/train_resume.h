@@ -14,7 +14,7 @@ namespace llmops::command {
 struct ResumePoint {
   std::optional<std::string> checkpoint;  // folder
   std::int64_t step = 0;
-  std::optional<std::string> run_id;  // of the run in the store that goes on
+  std::optional<std::string> run_id;  // of the run in the store that continues
   std::string origin;  // a sentence for its events when the store does not know the earlier run
   std::vector<std::string> changes;  // since the checkpoint, as sentences for the run's events
   // Nothing is left to do. run_id is then that of the checkpoint, whether the store knows it or
@@ -36,7 +36,7 @@ std::optional<FileLock> hold_folder(const std::string& folder, const std::string
 //   auto   the newest whole checkpoint in the output folder, else the newest unfinished run of the
 //          same identity in this store, else a fresh run
 //   PATH   that checkpoint folder; as a run of its own where the store does not know the run, and
-//          where it goes on elsewhere with changes that were allowed
+//          where it continues in another folder with changes that were allowed
 // Changes of identity are refused with the list of what changed, unless each is in allow_change.
 // Damaged checkpoints are passed over with a note; with none left, Error(kDamaged).
 ResumePoint find_resume_point(const TrainOptions& options, const std::string& store,

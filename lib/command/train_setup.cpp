@@ -1,6 +1,7 @@
 #include "command/train_setup.h"
 
 #include <algorithm>
+#include <map>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -8,9 +9,7 @@
 #include "base/resources.h"
 #include "base/text.h"
 #include "checkpoint/checkpoint.h"
-#include "command/build_commit.h"
-#include "command/device.h"
-#include "command/model_argument.h"
+#include "command/arguments.h"
 #include "config/environment.h"
 #include "data/cache_keys.h"
 #include "engine/engine.h"
@@ -23,24 +22,14 @@ namespace llmops::command {
 
 namespace {
 
-// Of the checkpoints in the folder: a run that goes on replaces them.
+// Returns the bytes of the checkpoints in the folder, which a resumed run replaces.
 std::uint64_t checkpoint_bytes_in(const std::string& folder) {
   std::uint64_t bytes = 0;
-  for (const checkpoint::Found& found : checkpoint::list_checkpoints(folder)) {
-    try {
-      for (const auto& [name, file] : checkpoint::read_manifest(found.path).files) {
-        bytes += file.bytes;
-      }
-    } catch (const Error&) {  // not one of ours, which pruning leaves alone
-    }
+  for (const checkpoint::ListedCheckpoint& found : checkpoint::list_checkpoints(folder)) {
+    if (!found.manifest) continue;  // pruning does not remove it
+    for (const auto& [name, file] : found.manifest->files) bytes += file.bytes;
   }
   return bytes;
-}
-
-std::string digest_of(const std::map<std::string, std::string>& parts) {
-  std::string text;
-  for (const auto& [name, digest] : parts) text += name + "=" + digest + "\n";
-  return sha256(text);
 }
 
 // Of the one file, or of all shards; compared with the folder's manifest.
@@ -51,7 +40,7 @@ std::string digest_of_weights(const std::string& folder) {
     files[name] = sha256_file(join_path(folder, name));
     manifest.require(name, files[name]);
   }
-  return files.size() == 1 ? files.begin()->second : digest_of(files);
+  return files.size() == 1 ? files.begin()->second : recipe::digest_of(files);
 }
 
 // The output folder as an absolute path whose references to the environment stay as written.
@@ -66,23 +55,7 @@ std::string stored_output_dir(const recipe::LoadedRecipe& loaded) {
   return join_path(config::escape_environment(absolute_path(".")), written);
 }
 
-}  // namespace
-
-recipe::LoadedRecipe load_checked(const RecipeArguments& arguments, const Invocation& invocation) {
-  recipe::LoadedRecipe loaded =
-      recipe::load_recipe(arguments.recipe, arguments.overrides, arguments.texts);
-  loaded.require_sound();
-  auto& path = loaded.recipe.model.path;
-  if (!path) return loaded;
-  path = model_folder(invocation, *path);
-  checkpoint::ManifestCheck(*path).require("config.json");
-  const arch::TransformerConfig base = arch::load_hf_config(*path);
-  loaded.recipe.model.base_bf16 = weights::WeightFiles::open_folder(*path, base).bf16_parameters();
-  recipe::take_base_model(loaded, base, join_path(*path, "config.json"));
-  loaded.require_sound();
-  return loaded;
-}
-
+// Throws when the tokenizer has more tokens than the model has rows.
 void check_vocabulary(const recipe::Recipe& recipe, const arch::TransformerConfig& config,
                       std::int64_t tokenizer_vocab_size) {
   if (tokenizer_vocab_size <= config.vocab_size) return;
@@ -96,6 +69,7 @@ void check_vocabulary(const recipe::Recipe& recipe, const arch::TransformerConfi
       .hint("leave model.config.vocab_size out to take the tokenizer's size");
 }
 
+// Throws for a prompt that the tokenizer cannot express or that leaves no room for an answer.
 void check_prompts(const recipe::Recipe& recipe, std::int64_t max_positions,
                    const text::Tokenizer& tokenizer) {
   const std::vector<std::string>& prompts = recipe.generate.prompts;
@@ -116,6 +90,7 @@ void check_prompts(const recipe::Recipe& recipe, std::int64_t max_positions,
   }
 }
 
+// The processor, memory and disk that a run into `output_dir` can use.
 plan::Machine this_machine(const recipe::Recipe& recipe) {
   plan::Machine machine;
   machine.cores = available_cores();
@@ -128,18 +103,47 @@ plan::Machine this_machine(const recipe::Recipe& recipe) {
   return machine;
 }
 
-void require_space(const TrainSetup& setup) {
-  require_writable_folder(absolute_path(setup.recipe().output_dir));
-  plan::check_disk(setup.plan, setup.recipe(), this_machine(setup.recipe()));
+}  // namespace
+
+recipe::LoadedRecipe load_checked(const RecipeArguments& arguments, const Invocation& invocation) {
+  recipe::LoadedRecipe loaded =
+      recipe::load_recipe(arguments.recipe, arguments.overrides, arguments.texts);
+  loaded.require_sound();
+  auto& path = loaded.recipe.model.path;
+  if (!path) return loaded;
+  path = model_folder(invocation, *path);
+  checkpoint::ManifestCheck(*path).require(checkpoint::kConfigFile);
+  const arch::TransformerConfig base = arch::load_hf_config(*path);
+  loaded.recipe.model.base_bf16 = weights::WeightFiles::open_folder(*path, base).bf16_parameters();
+  recipe::take_base_model(loaded, base, join_path(*path, checkpoint::kConfigFile));
+  loaded.require_sound();
+  return loaded;
 }
 
-TrainSetup set_up(const TrainOptions& options, const Invocation& invocation, Progress& progress) {
+PlannedRun plan_run(const recipe::Recipe& recipe, const DataSize& data) {
+  PlannedRun run;
+  run.config = recipe::model_config(recipe, data.vocab_size);
+  check_vocabulary(recipe, run.config, data.vocab_size);
+  if (data.tokenizer != nullptr) {
+    check_prompts(recipe, run.config.max_positions, *data.tokenizer);
+    if (const auto eos = data.tokenizer->eos()) run.config.eos_token_id = *eos;
+  }
+  run.machine = this_machine(recipe);
+  run.plan = plan::make_plan(recipe, run.config, data.rows, data.tokens, run.machine);
+  return run;
+}
+
+void require_memory(const PlannedRun& run, const recipe::Recipe& recipe) {
+  if (recipe.train.device != "cpu") return;  // the plan counts main memory, not that of a GPU
+  plan::check_fits(run.plan, recipe, run.config, run.machine);
+}
+
+TrainSetup set_up(recipe::LoadedRecipe loaded, Progress& progress) {
   TrainSetup setup;
-  setup.loaded = load_checked(options.recipe, invocation);
-  recipe::Recipe& recipe = setup.loaded.recipe;
-  setup.output_dir = stored_output_dir(setup.loaded);
-  recipe.train.device = resolve_device(recipe.train.device);
-  // Tokenizing may take hours; a tokenizer that need not be learned is there before.
+  setup.output_dir = stored_output_dir(loaded);
+  setup.loaded = std::move(loaded);
+  const recipe::Recipe& recipe = setup.recipe();
+  // Tokenizing may take hours: prompts are checked before it where the tokenizer is known.
   if (const auto tokenizer = data::fixed_tokenizer(recipe.tokenizer)) {
     const auto config = recipe::unchecked_model_config(recipe, tokenizer->vocab_size());
     check_prompts(recipe, config.max_positions, *tokenizer);
@@ -147,35 +151,23 @@ TrainSetup set_up(const TrainOptions& options, const Invocation& invocation, Pro
   setup.dataset = data::prepare(recipe, [&progress](const data::PrepareProgress& p) {
     progress.phase(p.what, p.done, p.total);
   });
-  setup.config = recipe::model_config(recipe, setup.dataset->tokenizer().vocab_size());
-  check_vocabulary(recipe, setup.config, setup.dataset->tokenizer().vocab_size());
-  check_prompts(recipe, setup.config.max_positions, setup.dataset->tokenizer());
-  if (const auto eos = setup.dataset->tokenizer().eos()) setup.config.eos_token_id = *eos;
-  setup.machine = this_machine(recipe);
+  const text::Tokenizer& tokenizer = setup.dataset->tokenizer();
   const auto rows = setup.dataset->train_batches();
-  setup.plan = plan::make_plan(recipe, setup.config, rows->rows_per_epoch(),
-                               rows->tokens_per_epoch(), setup.machine);
-  if (recipe.train.device == "cpu") {
-    plan::check_fits(setup.plan, recipe, setup.config, setup.machine);
-  }
-  setup.digests = {{"recipe", setup.loaded.digest},
-                   {"data", setup.dataset->digest()},
-                   {"tokenizer", setup.dataset->tokenizer().digest()}};
+  setup.planned = plan_run(recipe, {rows->rows_per_epoch(), rows->tokens_per_epoch(),
+                                    tokenizer.vocab_size(), &tokenizer});
+  require_memory(setup.planned, recipe);
+  setup.identity = setup.loaded.identity;
+  setup.identity.inputs = {{"data", setup.dataset->digest()}, {"tokenizer", tokenizer.digest()}};
   if (recipe.model.path) {
-    setup.digests["base_weights"] = digest_of_weights(*recipe.model.path);
-    setup.digests["base_config"] = sha256(arch::write_hf_config(*recipe.model.base).dump());
+    setup.identity.inputs["base_weights"] = digest_of_weights(*recipe.model.path);
+    setup.identity.inputs["base_config"] = sha256(arch::write_hf_config(*recipe.model.base).dump());
   }
-  setup.identity = digest_of(setup.digests);
-  setup.digests["code"] = build_commit();
   return setup;
 }
 
-Json TrainSetup::identity_json() const {
-  Json json = loaded.identity;
-  for (const auto& [name, digest] : digests) {
-    if (name != "recipe" && name != "code") json.set("digest." + name, digest);
-  }
-  return json;
+void require_space(const TrainSetup& setup) {
+  require_writable_folder(absolute_path(setup.recipe().output_dir));
+  plan::check_disk(setup.planned.plan, setup.recipe(), this_machine(setup.recipe()));
 }
 
 }  // namespace llmops::command

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -25,41 +24,48 @@ struct TrainOptions {
   std::int64_t export_steps = 100;
 };
 
+// The data of a run as its plan needs it: counted, or estimated for a dry run.
+struct DataSize {
+  std::int64_t rows = 0, tokens = 0;           // of an epoch
+  std::int64_t vocab_size = 0;                 // of the tokenizer
+  const text::Tokenizer* tokenizer = nullptr;  // nullptr: still to be learned
+};
+
+// What follows from a recipe, its data and this machine before any work is done.
+struct PlannedRun {
+  arch::TransformerConfig config;
+  plan::Machine machine;
+  plan::Plan plan;
+};
+
 // All that a run needs before it begins, checked.
 struct TrainSetup {
   recipe::LoadedRecipe loaded;
   std::unique_ptr<data::Dataset> dataset;
-  arch::TransformerConfig config;
-  plan::Machine machine;
-  plan::Plan plan;
-  std::map<std::string, std::string> digests;  // component -> sha256
-  std::string identity;                        // of all of them but the program's
-  std::string output_dir;                      // as the store keeps it: see record::real_path
+  PlannedRun planned;
+  recipe::Identity identity;
+  std::string output_dir;  // as the store keeps it: see record::real_path
 
   const recipe::Recipe& recipe() const { return loaded.recipe; }
-  // What a checkpoint remembers of the run's identity: that of the recipe, and the digests of what
-  // the run reads as "digest.NAME".
-  Json identity_json() const;
 };
 
-// The recipe with its overrides and, with model.path, the model there, whose files are checked up
-// to their values. Throws Error(kUsage) with one line per problem.
+// Reads the recipe with its overrides and, with model.path, the model there, whose files are
+// checked up to their values. Throws Error(kUsage) with one line per problem.
 recipe::LoadedRecipe load_checked(const RecipeArguments& arguments, const Invocation& invocation);
-// Throws when the tokenizer has more tokens than the model has rows.
-void check_vocabulary(const recipe::Recipe& recipe, const arch::TransformerConfig& config,
-                      std::int64_t tokenizer_vocab_size);
-// Throws Error(kUsage) for a prompt of generate.prompts that the tokenizer cannot express or that
-// leaves no room for an answer.
-void check_prompts(const recipe::Recipe& recipe, std::int64_t max_positions,
-                   const text::Tokenizer& tokenizer);
-// The processor, memory and disk that a run into `output_dir` can use.
-plan::Machine this_machine(const recipe::Recipe& recipe);
 
-// Throws Error(kStorage) when output_dir cannot be written or is too small for the checkpoints. For
-// the folder that the run has in the end: a run that goes on keeps its own.
+// Makes the plan of a run whose device is resolved. Throws Error(kUsage) when the tokenizer has
+// more tokens than the model has rows, for a prompt of generate.prompts that the tokenizer cannot
+// express or that leaves no room for an answer, and for what plan::make_plan refuses.
+PlannedRun plan_run(const recipe::Recipe& recipe, const DataSize& data);
+// Throws Error(kOutOfMemory) when the plan does not fit into the memory of the machine.
+void require_memory(const PlannedRun& run, const recipe::Recipe& recipe);
+
+// Reads and tokenizes the data, makes the plan and checks that its memory is there. The device of
+// the recipe is resolved.
+TrainSetup set_up(recipe::LoadedRecipe loaded, Progress& progress);
+
+// Throws Error(kStorage) when output_dir cannot be written or is too small for the checkpoints.
+// Call it once the folder is final: a resumed run keeps its own folder.
 void require_space(const TrainSetup& setup);
-
-// Reads and tokenizes the data, makes the plan and checks that its memory is there.
-TrainSetup set_up(const TrainOptions& options, const Invocation& invocation, Progress& progress);
 
 }  // namespace llmops::command

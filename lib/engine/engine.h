@@ -11,7 +11,7 @@ namespace llmops::engine {
 
 struct LoadOptions {
   std::string device = "cpu";      // cpu | cuda
-  std::string precision = "auto";  // auto | fp32 | bf16
+  std::string precision = "fp32";  // fp32 | bf16
   int threads = 0;                 // 0 = all cores of the affinity mask
   std::int64_t cache_bytes = 0;    // for keys and values; 0 = by the memory that is free
 };

@@ -14,6 +14,7 @@
 #include "data/dataset.h"
 #include "engine/model.h"
 #include "plan/plan.h"
+#include "recipe/identity.h"
 #include "recipe/recipe.h"
 
 namespace llmops::engine {
@@ -43,12 +44,11 @@ struct EvalVerdict {
 };
 
 // What training needs from the program around it; command/ builds it. Called from the training
-// thread between steps; log() returns at once.
+// thread between steps; report() returns without waiting for the disk.
 class TrainHost {
  public:
   virtual ~TrainHost() = default;
   virtual void report(const StepReport& report) = 0;
-  virtual void log(std::string_view name, std::int64_t step, double value) = 0;
   virtual void event(std::string_view level, std::string_view code, std::int64_t step,
                      std::string_view text) = 0;
   virtual void sample(std::int64_t step, std::string_view prompt, std::string_view text) = 0;
@@ -73,8 +73,8 @@ struct TrainJob {
   const data::Dataset* dataset = nullptr;
   std::string output_dir;                  // holds checkpoint-N folders and `latest`
   std::optional<std::string> resume_from;  // checkpoint folder
-  Json identity;                           // stored with each checkpoint, as is run_id
-  std::string run_id;
+  std::string run_id;                      // stored with each checkpoint,
+  recipe::Identity identity;               // as is this
   bool profile = false;
   std::string trace_path;  // Chrome trace, with profile
 };

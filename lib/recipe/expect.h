@@ -5,7 +5,7 @@
 
 namespace llmops::recipe {
 
-// "eval/loss <= 1.9": what a run must have reached; also the form of --fail-under.
+// "eval/loss <= 1.9": what a run must have reached; also the form of eval --expect.
 struct Expectation {
   enum class Op { kLess, kLessEqual, kGreater, kGreaterEqual, kEqual, kNotEqual };
   std::string metric;

@@ -96,8 +96,8 @@ void describe(LoadedRecipe& loaded) {
     loaded.params.emplace_back(std::move(setting.key), std::move(setting.value));
   }
   const Recipe decisive = canonical(loaded.recipe);
-  loaded.identity = config::identity(config::fields_of(decisive), recipe_keys(), loaded.origins);
-  loaded.digest = config::identity_digest(loaded.identity);
+  loaded.identity.settings =
+      config::identity(config::fields_of(decisive), recipe_keys(), loaded.origins);
   loaded.resolved = config::write_yaml(fields, loaded.origins);
 }
 

@@ -9,6 +9,7 @@
 #include "config/overrides.h"
 #include "config/problems.h"
 #include "config/view.h"
+#include "recipe/identity.h"
 #include "recipe/recipe.h"
 
 namespace llmops::recipe {
@@ -22,8 +23,7 @@ struct LoadedRecipe {
   config::Origins origins;  // where each value comes from
   // Every key that is set, and its value: as written where it refers to the environment.
   std::vector<std::pair<std::string, Json>> params;
-  Json identity;              // what decides the result: see config/identity.h
-  std::string digest;         // SHA-256 of `identity`
+  Identity identity;          // its settings; inputs are known once the data is read
   config::Problems problems;  // empty: the recipe is sound
 
   // The value of a key in `params`; nullptr when it is unset.
@@ -38,7 +38,7 @@ struct LoadedRecipe {
 LoadedRecipe load_recipe(const std::string& path, std::span<const std::string> overrides = {},
                          std::span<const config::TypedText> texts = {});
 
-// Fills in what follows from the recipe and its origins: resolved, params, identity, digest.
+// Fills in what follows from the recipe and its origins: resolved, params, identity.
 void describe(LoadedRecipe& loaded);
 
 }  // namespace llmops::recipe

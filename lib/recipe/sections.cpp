@@ -229,7 +229,7 @@ void Guard::fields(config::Visitor& v) {
 }
 
 void Logging::fields(config::Visitor& v) {
-  v.field("logging_steps", logging_steps, "Steps between progress lines.",
+  v.field("logging_steps", logging_steps, "Steps between recorded metrics and progress lines.",
           between(1, kMostSteps).operational());
   v.field("system_metrics_seconds", system_metrics_seconds,
           "Seconds between samples of processor and memory use; 0 = none.",

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "recipe/expect.h"
+#include "recipe/metrics.h"
 #include "recipe/model_config.h"
 #include "recipe/recipe.h"
 
@@ -188,8 +189,7 @@ class Checker {
 }  // namespace
 
 std::vector<std::string> recorded_metrics(const Recipe& recipe) {
-  std::vector<std::string> names{"train/loss", "train/tokens",      "grad_norm", "learning_rate",
-                                 "epoch",      "tokens_per_second", "mfu",       "step_seconds"};
+  std::vector<std::string> names(std::begin(kStepSeries), std::end(kStepSeries));
   if (has_eval_set(recipe) &&
       (recipe.eval.eval_steps > 0 || recipe.eval.at_start || recipe.eval.at_end)) {
     for (const char* name : {"loss", "perplexity", "bits_per_byte", "loss_stderr"}) {

@@ -211,7 +211,7 @@ void check_free(Store& store, const std::string& output_dir) {
   }
 }
 
-// The store leaves credentials out; whoever supplied one hears of it, once for each place.
+// The store leaves credentials out. Warns whoever supplied one, once for each place.
 void warn_of_secrets(const RunStart& start, const GitState& git) {
   std::string tags;
   for (const auto& [key, value] : start.tags) tags += key + "=" + value + "\n";
@@ -264,7 +264,7 @@ void note_gap(Store& store, const store::Run& run, std::int64_t from_step, const
   if (start.warn) start.warn(text);
 }
 
-// Points that are damaged must not keep a run from going on.
+// Reports damaged points: they must not keep a run from continuing.
 void note_damage(Store& store, const store::Run& run, std::int64_t from_step,
                  const std::vector<std::string>& series, const RunStart& start) {
   if (series.empty()) return;
@@ -300,7 +300,7 @@ std::unique_ptr<RunRecorder> begin_run(const std::string& store_path, const RunS
   run.name = name_or_default(start, run.uid);
   run.experiment = start.experiment;
   set_folder(run, start.output_dir);
-  run.identity = start.identity;
+  run.identity = start.identity_digest;
   run.created_ms = run.heartbeat_ms = attempt.started_ms;
 
   require_threads(1);  // the writer's, which starts when the run is in the store
@@ -330,7 +330,7 @@ std::unique_ptr<RunRecorder> resume_run(const std::string& store_path, const std
   if (!run) throw Error(ExitCode::kNotFound, fmt::format("no run {} to resume", run_id));
   if (run->status == store::RunStatus::kRunning) throw busy(store, *run, "the run");
   if (!start.output_dir.empty()) set_folder(*run, start.output_dir);
-  run->identity = start.identity;
+  run->identity = start.identity_digest;
   check_free(store, run->output_dir);
   ++run->attempts;
   attempt.from_step = from_step;
@@ -374,13 +374,14 @@ std::optional<KnownRun> find_known(const std::string& store_path, const std::str
   return run ? std::optional(known(*run)) : std::nullopt;
 }
 
-std::optional<KnownRun> find_unfinished(const std::string& store_path, const std::string& identity,
+std::optional<KnownRun> find_unfinished(const std::string& store_path,
+                                        const std::string& identity_digest,
                                         const std::string& output_dir, bool only_there) {
   const auto folder = store::find_store(store_path);
   if (!folder) return std::nullopt;
   Store store = Store::open_to_read(*folder);
   store::RunFilter filter;
-  filter.identity = identity;
+  filter.identity = identity_digest;
   filter.limit = 0;
   std::optional<KnownRun> newest;
   for (const store::Run& run : list_runs(store, filter)) {

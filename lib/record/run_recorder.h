@@ -28,12 +28,12 @@ struct RunStart {
   std::string recipe_path, recipe_given, recipe_resolved;  // texts, stored as blobs
   std::vector<std::pair<std::string, Json>> params;        // dotted key, scalar or list
   std::map<std::string, std::string> digests;              // component -> sha256
-  std::string identity;    // digest of all identity fields and components
-  std::string output_dir;  // absolute, with references to the environment as written
+  std::string identity_digest;  // recipe::Identity::digest(); empty: not to be resumed
+  std::string output_dir;       // absolute, with references to the environment as written
   Json versions;
   int system_metrics_seconds = 10;  // 0 = off
-  // Told, from another thread, when the store begins to fail and when it works again; training goes
-  // on meanwhile.
+  // Called from another thread when the store begins to fail and when it works again; training
+  // continues meanwhile.
   std::function<void(std::string_view)> warn;
 };
 
@@ -54,7 +54,7 @@ class RunRecorder {
   // A file or folder that the run made, by path; digest empty = not computed.
   virtual void artifact(std::string_view role, std::string_view kind, std::string_view path,
                         std::string_view digest, std::int64_t bytes) = 0;
-  // The run goes on from an earlier step within this process: points beyond it no longer show, as
+  // The run continues from an earlier step within this process: points beyond it no longer show, as
   // after a resume.
   virtual void rewind(std::int64_t step) = 0;
   // All up to the step was logged: it is on the disk when this returns, as long as the store can be
@@ -101,7 +101,8 @@ std::optional<KnownRun> find_known(const std::string& store_path, const std::str
 // For --resume auto: the newest run of this identity that has not finished (stopped, crashed,
 // failed, or still running), one with this output_dir before others, or only such a one; one whose
 // folder is known before the rest.
-std::optional<KnownRun> find_unfinished(const std::string& store_path, const std::string& identity,
+std::optional<KnownRun> find_unfinished(const std::string& store_path,
+                                        const std::string& identity_digest,
                                         const std::string& output_dir = "",
                                         bool only_there = false);
 

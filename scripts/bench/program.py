@@ -49,6 +49,8 @@ def step_lines(stream):
     for line in stream:
         if line.startswith("{"):
             fields = json.loads(line)
+            if "step_seconds" in fields:
+                fields["seconds"] = fields["step_seconds"]  # as peer_gpt.py calls it
             if "loss" in fields and "seconds" in fields:
                 yield fields
 

@@ -36,10 +36,10 @@ class CheckLayers(unittest.TestCase):
         self.assertEqual([], self.offences({
             "lib/store/run.cpp": '#include "base/error.h"\n#include "store/run.h"\n#include <sqlite3.h>\n',
             "lib/tensor/engine.cpp": '#include "tensor/kernels/mm.h"\n#include <ATen/ops/mm.h>\n',
-            "lib/command/run.cpp": '#include "store/run.h"\nvoid f() { std::printf("x"); exit(1); }\n',
+            "lib/command/program.cpp": '#include "store/run.h"\nvoid f() { std::printf("x"); exit(1); }\n',
             "lib/base/text.cpp": '// exit(1)\n/* abort() */ auto s = "printf(";\nint n = snprintf(b, 1, "");\n'
                                  'x.exit(1); y->abort();\n',
-            "apps/llmops/main.cpp": '#include "command/run.h"\n',
+            "apps/llmops/main.cpp": '#include "command/program.h"\n',
         }))
 
     def test_an_include_without_an_edge_fails(self):

@@ -70,9 +70,7 @@ std::string save_checkpoint(const engine::TrainJob& job, const checkpoint::Train
   writer.add(kOptimizerFile,
              write_optimizer(join_path(writer.path(), kOptimizerFile), weights.layout(), step));
   writer.write(checkpoint::kTrainerFile, state.to_json().dump(2) + "\n");
-  Json info = Json::object();
-  info.set("run", job.run_id).set("identity", job.identity).set("plan", job.plan.to_json());
-  return writer.publish(std::move(info));
+  return writer.publish({job.run_id, job.identity, job.plan.to_json()});
 }
 
 checkpoint::TrainState load_checkpoint(const std::string& folder, Weights& weights,

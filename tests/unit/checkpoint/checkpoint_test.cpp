@@ -13,22 +13,28 @@ namespace {
 
 std::vector<std::int64_t> steps(const std::string& output_dir) {
   std::vector<std::int64_t> out;
-  for (const Found& found : list_checkpoints(output_dir)) out.push_back(found.step);
+  for (const ListedCheckpoint& found : list_checkpoints(output_dir)) out.push_back(found.step);
   return out;
 }
 
 TEST_CASE("a published checkpoint has its files, its manifest and the pointer to it") {
   TemporaryDirectory directory;
   const std::string out = directory.file("runs/a");
-  Json info = Json::object();
-  info.set("metric", 1.5).set("identity", Json::object().set("seed", 42));
-  const std::string path = save(out, 500, info);
+  SavedRun run;
+  run.id = "01K5B3";
+  run.identity.settings = Json::object().set("seed", 42);
+  run.identity.inputs = {{"data", std::string(64, 'a')}};
+  run.plan = Json::object().set("threads", 2).set("total_steps", 900);
+  const std::string path = save(out, 500, run);
   CHECK(path == out + "/checkpoint-500");
   CHECK(read_file(out + "/latest") == "checkpoint-500\n");
   const Manifest manifest = read_manifest(path);
   CHECK(manifest.step == 500);
   CHECK(manifest.sequence == 1);
-  CHECK(manifest.info == info);
+  CHECK(manifest.run.id == run.id);
+  CHECK(manifest.run.identity.to_json() == run.identity.to_json());
+  CHECK(manifest.run.threads() == 2);
+  CHECK(manifest.run.total_steps() == 900);
   REQUIRE(manifest.files.size() == 3);
   CHECK(manifest.files.at("model.safetensors").sha256 == sha256(model_text(500)));
   CHECK(manifest.files.at("state/optimizer.safetensors").bytes == 3000);
@@ -84,7 +90,7 @@ TEST_CASE("checkpoints are listed in the order of their publication") {
   for (const std::int64_t step : {500, 1000, 900, 20}) save(out, step);
   CHECK(steps(out) == std::vector<std::int64_t>{500, 1000, 900, 20});
   std::vector<std::string> warnings;
-  CHECK(newest_valid(out, warnings)->step == 20);
+  CHECK(newest_valid(out, warnings)->manifest.step == 20);
   CHECK(read_file(out + "/latest") == "checkpoint-20\n");
   CHECK(warnings.empty());
 }

@@ -106,9 +106,10 @@ TEST_CASE("a folder that is no checkpoint, or under another step's name, does no
 
 TEST_CASE("every flipped bit and every cut of the manifest is found") {
   TemporaryDirectory directory;
-  Json info = Json::object();
-  info.set("rate", 3e-4).set("whole", 5.0).set("big", 1e22).set("text", "a\n\u00e9");
-  const std::string path = save(directory.path(), 5, info), file = path + "/manifest.json";
+  SavedRun run;
+  run.plan = Json::object();
+  run.plan.set("rate", 3e-4).set("whole", 5.0).set("big", 1e22).set("text", "a\n\u00e9");
+  const std::string path = save(directory.path(), 5, run), file = path + "/manifest.json";
   const std::string good = read_file(file);
   REQUIRE_FALSE(verify(path).has_value());
   int missed = 0;
@@ -117,7 +118,7 @@ TEST_CASE("every flipped bit and every cut of the manifest is found") {
     bad[i] ^= static_cast<char>(1 << i % 8);
     overwrite(file, bad);
     // A changed blank between tokens changes nothing that is said.
-    if (!verify(path) && !(read_manifest(path).info == info)) ++missed;
+    if (!verify(path) && !(read_manifest(path).run.plan == run.plan)) ++missed;
     overwrite(file, good.substr(0, i));
     if (i + 1 < good.size() && !verify(path)) ++missed;
   }

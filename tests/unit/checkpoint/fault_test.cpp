@@ -42,7 +42,7 @@ class Begun {
 // and the next save gives what an undisturbed run would have.
 void check_recovers(const std::string& out, std::int64_t step) {
   remove_leftovers(out);
-  for (const Found& found : list_checkpoints(out)) {
+  for (const ListedCheckpoint& found : list_checkpoints(out)) {
     INFO(found.path);
     CHECK(verify(found.path).value_or("") == "");
     CHECK(read_file(found.path + "/model.safetensors") == model_text(found.step));
@@ -51,11 +51,11 @@ void check_recovers(const std::string& out, std::int64_t step) {
   const auto newest = newest_valid(out, warnings);
   REQUIRE(newest.has_value());
   CHECK(warnings.empty());
-  CHECK((newest->step == 2 || newest->step == step));
+  CHECK((newest->manifest.step == 2 || newest->manifest.step == step));
   save_and_prune(out, step);
   const std::string final = checkpoint_name(step);
   CHECK(read_file(out + "/latest") == final + "\n");
-  CHECK(newest_valid(out, warnings)->step == step);
+  CHECK(newest_valid(out, warnings)->manifest.step == step);
   CHECK(list_directory(out).size() == 3);  // two checkpoints and the pointer
 }
 

@@ -14,12 +14,12 @@ inline std::string model_text(std::int64_t step) {
 }
 
 inline std::string save(const std::string& output_dir, std::int64_t step,
-                        const Json& info = Json::object()) {
+                        const SavedRun& run = {}) {
   CheckpointWriter writer(output_dir, step, 1000);
   writer.write("model.safetensors", model_text(step));
   writer.write("state/optimizer.safetensors", std::string(3000, 'o'));
   writer.write("config.json", "{}\n");
-  return writer.publish(info);
+  return writer.publish(run);
 }
 
 }  // namespace llmops::checkpoint

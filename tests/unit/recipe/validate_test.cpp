@@ -196,7 +196,7 @@ TEST_CASE("samples, tags and expectations are well formed") {
           r.logging.tags = {"a=b", "c"};
         }) == Lines{"logging.tags.1: not KEY=VALUE"});
   const std::string always =
-      "train/loss, train/tokens, grad_norm, learning_rate, epoch, tokens_per_second, mfu, "
+      "train/loss, grad_norm, learning_rate, epoch, train/tokens, tokens_per_second, mfu, "
       "step_seconds";
   CHECK(after([](Recipe& r) {
           r.expect = {"train/loss <= 2", "eval/loss < 2"};

@@ -25,7 +25,7 @@ RunStart describe(const TemporaryDirectory& folder) {
   start.recipe_resolved = "version: 1\nseed: 42\n";
   start.params = {{"seed", 42}, {"optimizer.learning_rate", 1e-3}};
   start.digests = {{"data", std::string(64, 'a')}};
-  start.identity = std::string(64, 'b');
+  start.identity_digest = std::string(64, 'b');
   start.output_dir = folder.file("out");
   start.versions.set("llmops", "0.1.0");
   start.system_metrics_seconds = 0;
@@ -110,7 +110,7 @@ TEST_CASE("an output folder that a variable names is another one when its value 
   const auto second = begin_run(folder.path(), start);
   for (const auto& run : {first.get(), second.get()}) run->finish(ExitCode::kTerminated, "");
 
-  const auto found = find_unfinished(folder.path(), start.identity, folder.file("out-two"));
+  const auto found = find_unfinished(folder.path(), start.identity_digest, folder.file("out-two"));
   REQUIRE(found);
   CHECK(found->id == second->id());
   CHECK(found->folder == folder.file("out-two"));
@@ -171,7 +171,7 @@ TEST_CASE("the output folder is kept as written, and found by what it names") {
   recorder->artifact("output", "checkpoint", real + "/checkpoint-1", "", 1);
   recorder->event("info", "checkpoint", 1, "saved " + real + "/checkpoint-1 in " + real);
   recorder->finish(ExitCode::kTerminated, "no space in " + real);
-  const auto found = find_unfinished(folder.path(), start.identity, real, true);
+  const auto found = find_unfinished(folder.path(), start.identity_digest, real, true);
   REQUIRE(found);
   CHECK(found->output_dir == start.output_dir);
   store::Store store = open(folder);
@@ -185,7 +185,7 @@ TEST_CASE("the output folder is kept as written, and found by what it names") {
 TEST_CASE("an unfinished run is found by identity and resumed as its next attempt") {
   const TemporaryDirectory folder;
   const RunStart start = describe(folder);
-  CHECK_FALSE(find_unfinished(folder.file("none"), start.identity).has_value());
+  CHECK_FALSE(find_unfinished(folder.file("none"), start.identity_digest).has_value());
   CHECK_FALSE(path_exists(folder.file("none")));
   std::string id;
   {
@@ -193,7 +193,7 @@ TEST_CASE("an unfinished run is found by identity and resumed as its next attemp
     id = run->id();
     for (std::int64_t step = 1; step <= 6; ++step) run->log("loss", step, double(step));
     run->sample(5, "", "five");
-    CHECK(find_unfinished(folder.path(), start.identity)->id == id);
+    CHECK(find_unfinished(folder.path(), start.identity_digest)->id == id);
     CHECK(error_text([&] {
             require_free(folder.path(), start.output_dir);
           }).starts_with("busy: " + start.output_dir + " is in use by run " + run->name()));
@@ -202,7 +202,7 @@ TEST_CASE("an unfinished run is found by identity and resumed as its next attemp
     CHECK(error_text([&] { resume_run(folder.path(), id, 4, start); }).starts_with("busy"));
     run->finish(ExitCode::kBudgetSpent, "max_time");
   }
-  const auto found = find_unfinished(folder.path(), start.identity);
+  const auto found = find_unfinished(folder.path(), start.identity_digest);
   REQUIRE(found);
   CHECK(found->id == id);
   CHECK_FALSE(found->finished);
@@ -230,7 +230,7 @@ TEST_CASE("an unfinished run is found by identity and resumed as its next attemp
   using Params = std::vector<std::pair<std::string, Json>>;
   CHECK(list_params(store, run->row) == Params{{"seed", 42}, {"train.max_steps", 8}});
   CHECK(list_attempts(store, run->row).front().exit_code == 5);
-  CHECK_FALSE(find_unfinished(folder.path(), start.identity).has_value());
+  CHECK_FALSE(find_unfinished(folder.path(), start.identity_digest).has_value());
   CHECK(find_known(folder.path(), id)->finished);
   CHECK_FALSE(find_known(folder.path(), "none").has_value());
   CHECK_FALSE(find_known(folder.file("none"), id).has_value());
@@ -244,12 +244,12 @@ TEST_CASE("a run that failed is unfinished; one that came to its end and failed 
     const RunStart start = describe(folder);
     begin_run(folder.path(), start)->finish(code, "why");
     CAPTURE(name_of(code));
-    CHECK(find_unfinished(folder.path(), start.identity));
+    CHECK(find_unfinished(folder.path(), start.identity_digest));
   }
   const TemporaryDirectory folder;
   const RunStart start = describe(folder);
   begin_run(folder.path(), start)->finish(ExitCode::kGateFailed, "why");
-  CHECK_FALSE(find_unfinished(folder.path(), start.identity));
+  CHECK_FALSE(find_unfinished(folder.path(), start.identity_digest));
 }
 
 TEST_CASE("a folder is the same through a link") {
@@ -260,7 +260,7 @@ TEST_CASE("a folder is the same through a link") {
   REQUIRE(::symlink(start.output_dir.c_str(), folder.file("link").c_str()) == 0);
   CHECK(error_text([&] { require_free(folder.path(), folder.file("link")); }).starts_with("busy"));
   run->finish(ExitCode::kTerminated, "");
-  CHECK(find_unfinished(folder.path(), start.identity, folder.file("link"), true));
+  CHECK(find_unfinished(folder.path(), start.identity_digest, folder.file("link"), true));
 }
 
 TEST_CASE("a run from a checkpoint of an unknown run begins at its step") {

@@ -88,7 +88,6 @@ class Host final : public engine::TrainHost {
   std::set<std::int64_t> save_at;
 
   void report(const engine::StepReport& report) override { reports.push_back(report); }
-  void log(std::string_view, std::int64_t, double) override {}
   void event(std::string_view, std::string_view code, std::int64_t, std::string_view) override {
     events.emplace_back(code);
   }

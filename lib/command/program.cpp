@@ -1,4 +1,4 @@
-#include "command/run.h"
+#include "command/program.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -19,7 +19,7 @@
 #include "base/version.h"
 #include "command/command.h"
 #include "command/help.h"
-#include "command/tell.h"
+#include "command/terminal.h"
 
 namespace llmops::command {
 
@@ -60,7 +60,30 @@ const CLI::App& innermost(const CLI::App& app) {
   return *found;
 }
 
-// What CLI11 found wrong, as one line in the words of this program.
+// Returns a sentence of CLI11 in the words of this program.
+std::string reworded(std::string text) {
+  for (char& c : text) c = c == '\n' ? ' ' : c;
+  text = std::string(trim(text));
+  // "--progress: loud not in {auto,line}"
+  constexpr std::string_view kNotIn = " not in {", kMissing = " missing";
+  const std::size_t value = text.find(": ") + 2, end = text.rfind(kNotIn);
+  if (end != std::string::npos && end >= value && text.ends_with('}')) {
+    const std::string list = text.substr(end + kNotIn.size());
+    return fmt::format("{}'{}' is not one of {}", text.substr(0, value),
+                       text.substr(value, end - value),
+                       join(split(list.substr(0, list.size() - 1), ','), ", "));
+  }
+  // "--set: 1 required KEY=VALUE missing"
+  const std::string required = ": 1 required ";
+  const std::size_t at = text.find(required);
+  if (at != std::string::npos && text.ends_with(kMissing)) {
+    const std::size_t what = at + required.size();
+    return text.substr(0, at) + " needs " + text.substr(what, text.size() - kMissing.size() - what);
+  }
+  return text;
+}
+
+// What CLI11 found wrong, as one line.
 Error describe(const CLI::ParseError& problem, const CLI::App& app) {
   const CLI::App& command = innermost(app);
   std::string name = command.get_name();
@@ -76,14 +99,13 @@ Error describe(const CLI::ParseError& problem, const CLI::App& app) {
     return usage_error("{}: name one of {}", name, join(verbs, ", "));
   }
   if (extras.empty()) {
-    std::string text = problem.what();
-    for (char& c : text) c = c == '\n' ? ' ' : c;
-    return usage_error("{}: {}", name, trim(text)).hint(see);
+    return usage_error("{}: {}", name, reworded(problem.what())).hint(see);
   }
   std::vector<std::string> known;
   const bool is_option = extras[0].starts_with('-');
   if (is_option) {
     for (const CLI::Option* option : command.get_options()) {
+      if (option->get_group().empty()) continue;  // not shown
       for (const std::string& option_name : option->get_lnames())
         known.push_back("--" + option_name);
     }
@@ -100,7 +122,7 @@ Error describe(const CLI::ParseError& problem, const CLI::App& app) {
       .hint(near ? "did you mean " + *near + "?" : see);
 }
 
-// Options that may stand before the command as well as after it.
+// Options that are allowed before the command as well as after it.
 struct Leading {
   int command_at = 1;
   bool help = false, version = false;
@@ -179,7 +201,7 @@ ExitCode dispatch(Invocation& invocation) {
 
 ExitCode dispatch_and_flush(Invocation& invocation) {
   const ExitCode code = dispatch(invocation);
-  flush_results(invocation);
+  flush_results(invocation.out);
   return code;
 }
 
@@ -202,14 +224,6 @@ bool wants_json_lines(const std::vector<std::string>& words) {
 
 }  // namespace
 
-void flush_results(const Invocation& invocation) {
-  if (std::fflush(invocation.out) != 0) throw std::system_error(errno, std::generic_category());
-}
-
-bool Invocation::color(std::FILE* stream) const {
-  return !no_color && ::isatty(::fileno(stream)) == 1;
-}
-
 Action define_verbs(CLI::App& app, const Invocation& invocation, std::span<const Command> verbs) {
   app.require_subcommand(1);
   std::vector<std::pair<CLI::App*, Action>> actions;
@@ -227,7 +241,7 @@ Action define_verbs(CLI::App& app, const Invocation& invocation, std::span<const
   };
 }
 
-int run(int argc, char** argv) {
+int run_program(int argc, char** argv) {
   reserve_standard_streams();
   Invocation invocation;
   invocation.arguments.assign(argv, argv + argc);
@@ -256,7 +270,7 @@ int run(int argc, char** argv) {
     return report(error.code(), error.what());
   } catch (const std::system_error& error) {
     if (std::ferror(invocation.out) == 0) return report(ExitCode::kFailed, error.what());
-    // The results did not reach their reader. One that has left is no failure.
+    // The results did not reach their reader. A reader that left is not a failure.
     if (error.code().value() == EPIPE) return static_cast<int>(ExitCode::kOk);
     return report(ExitCode::kStorage,
                   fmt::format("cannot write standard output: {}", error.code().message()));
