@@ -5,7 +5,7 @@
 
 namespace llmops {
 
-// Durations come from the monotonic clock, stamps from the wall clock.
+// Use the monotonic clock for durations and the wall clock for times of day.
 double monotonic_seconds();
 std::int64_t wall_clock_ms();                  // Unix epoch
 std::string iso_time(std::int64_t unix_ms);    // "2026-01-31T09:30:00Z"
