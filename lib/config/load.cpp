@@ -24,7 +24,8 @@ std::string directory_of(const std::string& path) {
   return parent == "." ? "" : parent;
 }
 
-// `chain`: absolute paths of the files that led here, for cycles.
+// Reads a text and, by recursion, the files that it extends. `chain` holds the absolute paths of
+// the files on the way here, to find cycles.
 Node read_chain(const std::string& text, const Source& source, std::vector<std::string> chain,
                 Problems& problems) {
   Node root = parse_yaml(text, std::make_shared<Source>(source), problems);

@@ -8,8 +8,8 @@
 
 namespace llmops::config {
 
-// A value of a settings file before its type is known: scalars stay text until a field asks for a
-// number, so "off" and "3e-4" mean what their key says they mean.
+// A value of a settings file before its type is known. A scalar stays text until a field reads it
+// as its own type, so the key decides whether "off" is a text or a boolean.
 struct Node {
   enum class Kind { kNull, kScalar, kList, kMap };
   struct Member;
@@ -35,7 +35,7 @@ struct Node::Member {
   Node value;
 };
 
-// Lays `over` on `base`: maps are merged key by key, everything else replaces what was there.
+// Merges `over` into `base`: maps key by key; any other value replaces the one in `base`.
 void merge(Node& base, Node over);
 
 }  // namespace llmops::config

@@ -16,8 +16,8 @@ constexpr std::size_t kMaxParts = 16;
 
 constexpr std::string_view kNullWords[] = {"null", "~", "Null", "NULL"};
 
-// The bracket or quote of a value that has no other end, as a message; else empty. yaml-cpp would
-// call such a value a key that is not text.
+// Returns a message about a bracket or quote that is not closed, else an empty text. The message of
+// yaml-cpp would be about a key that is not text.
 std::string unclosed(std::string_view text, std::size_t first_column) {
   std::vector<std::size_t> open;
   const auto say = [&](std::size_t at, std::string_view what) {
@@ -53,7 +53,7 @@ void move_to(const Place& place, Node& node) {
   }
 }
 
-// The value of `assignment` from `at` on.
+// Parses the value of `assignment`, which begins at `at`.
 Node parse_value(std::string_view assignment, std::size_t at, std::string_view key,
                  const Place& place, Problems& problems) {
   Node node;
@@ -83,7 +83,8 @@ Node parse_value(std::string_view assignment, std::size_t at, std::string_view k
   return node;
 }
 
-// The element of a list that a part of a key names; nullptr when it is beyond the end.
+// Returns the element of a list that a part of a key names, appended if it is the next one; nullptr
+// if the index is larger than that.
 Node* element(Node& list, std::string_view part, const Place& place) {
   const auto index = static_cast<std::size_t>(parse_int(part).value_or(0));
   if (index > list.items.size()) return nullptr;
@@ -99,7 +100,7 @@ bool is_index(std::string_view part) {
   return part.size() <= 4 && part.find_first_not_of("0123456789") == std::string_view::npos;
 }
 
-// Makes `node` a container of the kind that `part` needs; what it held otherwise is replaced.
+// Makes `node` a container of the kind that `part` needs. Replaces a value of another kind.
 void become_container(Node& node, std::string_view part, const Place& place) {
   const Node::Kind wanted = is_index(part) ? Node::Kind::kList : Node::Kind::kMap;
   if (node.kind == wanted) return;
@@ -108,7 +109,8 @@ void become_container(Node& node, std::string_view part, const Place& place) {
   node.place = place;
 }
 
-// The node that a key names, created where it is absent; nullptr with a problem when it cannot be.
+// Returns the node that a key names, created if it is absent; adds a problem and returns nullptr if
+// that is impossible.
 Node* reach(Node& root, std::string_view key, const Place& place, Problems& problems) {
   const std::vector<std::string> parts = split(key, '.');
   const std::string shown = printable(key);

@@ -23,7 +23,8 @@ std::string did_you_mean(std::string_view key) {
   return fmt::format("did you mean {}?", key);
 }
 
-// What may be stored of a value that refers to the environment: as written; null for any other.
+// Returns the text as written of a value that refers to the environment, which may be a secret and
+// is stored in this form; null for any other value.
 Json as_written(const Node& node) {
   if (node.kind == Node::Kind::kScalar && !node.given.empty()) return node.given;
   Json list;
@@ -35,6 +36,9 @@ Json as_written(const Node& node) {
   return any ? list : Json();
 }
 
+// Walks the fields and the nodes at the same time: open_ is the stack of sections that the visitor
+// is in, each with the keys that its fields have asked for. Keys of the file that no field asked
+// for are the unknown ones.
 class Parser : public Visitor {
  public:
   Parser(const Node& root, const ParseOptions& options, Origins& origins, Problems& problems)
@@ -42,7 +46,8 @@ class Parser : public Visitor {
     open_.push_back({&root, {}});
   }
 
-  // Once all fields of the current section were visited: what else stands in the file?
+  // Adds a problem for each key of the current section that no field has asked for. Call it after
+  // all fields of the section were visited.
   void refuse_unknown() {
     const Open& section = open_.back();
     for (const Node::Member& member : section.node->members) {
@@ -59,6 +64,7 @@ class Parser : public Visitor {
     const std::string path = path_.of(key);
     if (node == nullptr || node->kind == Node::Kind::kNull) return;
     Origin origin{node->place, {}, {}};
+    // A value that could not be expanded has its problem already; its type must not add another.
     const std::size_t problems_before = problems_.count();
     const Node expanded = expand(*node, path, origin, rule.is_path);
     if (problems_.count() > problems_before) return;
@@ -71,6 +77,7 @@ class Parser : public Visitor {
   }
 
   bool enter(std::string_view key, std::string_view) override {
+    // An absent section is visited as an empty one: its keys keep their defaults.
     static const Node kAbsent{Node::Kind::kMap, {}, "", false, {}, {}, ""};
     const Node* node = take(key);
     const bool present = node != nullptr && node->kind != Node::Kind::kNull;
@@ -131,7 +138,7 @@ class Parser : public Visitor {
     return false;
   }
 
-  // A copy with variables expanded and paths made relative to the working directory.
+  // Returns a copy with variables expanded and paths made relative to the working directory.
   Node expand(const Node& node, const std::string& path, Origin& origin, bool is_path) {
     Node copy = node;
     for (Node& item : copy.items) item = expand(item, path, origin, is_path);
@@ -158,6 +165,8 @@ class Parser : public Visitor {
     return copy;
   }
 
+  // Looks for the key that was meant, the surest guess first: another tool's name, the same name in
+  // another section, a near name in this section, a near name in any section.
   std::string hint_for(const std::string& key, const std::string& name,
                        const std::set<std::string, std::less<>>& siblings) const {
     if (options_.advise) {

@@ -110,7 +110,7 @@ bool is_plain(std::string_view text) {
       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_/.-";
   if (text.empty() || text.front() == '-' || text.find_first_not_of(kSafe) != text.npos)
     return false;
-  // Words and numbers that another reader would not take for text.
+  // Words and numbers that other YAML readers do not read as text.
   for (const std::string_view word :
        {"null", "true", "false", "yes", "no", "on", "off", "y", "n"}) {
     if (text.size() == word.size() && std::equal(text.begin(), text.end(), word.begin(),

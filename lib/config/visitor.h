@@ -16,18 +16,18 @@ struct Duration {
   bool operator==(const Duration&) const = default;
 };
 
-// What a change of the key does to a run: identity changes the result, horizon changes how far it
-// goes, operational changes neither. Resume refuses a change of identity.
+// The effect of a change of the key on a run: identity changes the result, horizon changes how long
+// it is, operational changes neither. Resume refuses a change of identity.
 enum class Role { kIdentity, kHorizon, kOperational };
 
-// What a value must satisfy, and how it is described. Built by the functions below and chained:
+// The condition on a value, and its role. Built by the functions below and chained:
 // at_least(1).horizon(), one_of({"a", "b"}).operational(), path().
 struct Rule {
   std::optional<double> low, high;  // inclusive unless open
   bool open_low = false, open_high = false;
   std::vector<std::string_view> choices;  // a text must be one of them
-  std::size_t longest = 0;                // a text of one line and 1 to so many characters; 0 = any
-  bool is_path = false;                   // relative to the file that holds it
+  std::size_t longest = 0;  // a text of one line with 1 to `longest` characters; 0 = any
+  bool is_path = false;     // relative to the file that holds it
   Role role = Role::kIdentity;
 
   Rule&& exclude_low() && {
@@ -100,8 +100,8 @@ struct SectionList {
   std::function<void()> clear;
 };
 
-// One list per section, fields(Visitor&), serves every view of the settings: parser, overrides,
-// help, reference, JSON schema, diff, digest, stored parameters. A section is any struct with
+// One list per section, fields(Visitor&), is the source of every view of the settings: parser,
+// overrides, help, reference, JSON schema, digest, stored parameters. A section is any struct with
 // `void fields(config::Visitor&)`.
 class Visitor {
  public:
@@ -118,7 +118,7 @@ class Visitor {
       leave();
     }
   }
-  // A section that is absent unless its key stands in the file.
+  // A section that is absent unless its key is in the file.
   template <typename Section>
   void section(std::string_view key, std::optional<Section>& value, std::string_view doc) {
     if (!enter_optional(key, doc, value.has_value())) {

@@ -17,7 +17,7 @@ namespace llmops::config {
 
 namespace {
 
-// What makes the rest of the text unreadable.
+// An error after which the rest of the text cannot be read.
 struct Refusal {
   Place place;
   std::string message;
@@ -160,13 +160,13 @@ class Builder : public YAML::EventHandler {
     if (*map.key == "<<") {
       problems_.add(map.key_place, "<<", "merge keys are not read", "use extends");
     } else if (map.node.find(*map.key) != nullptr) {
-      problems_.add(map.key_place, path_of(map), "the key stands twice in this section");
+      problems_.add(map.key_place, path_of(map), "the key appears twice in this section");
     } else {
       map.node.set(*map.key, map.key_place, std::move(value));
     }
   }
 
-  // The key that `map` is at, with the sections around it.
+  // Returns the key that `map` is at, with the sections around it.
   std::string path_of(const Open& map) const {
     std::string path;
     for (const Open& around : open_) {
@@ -186,7 +186,8 @@ class Builder : public YAML::EventHandler {
   int documents_ = 0;
 };
 
-// What no YAML file may hold, as a message; yaml-cpp passes invalid UTF-8 on and ends at a 0x04.
+// Returns a message about bytes that a YAML file must not hold, else an empty text. yaml-cpp
+// accepts invalid UTF-8 and stops reading at a 0x04.
 std::string unreadable_bytes(std::string_view text) {
   if (text.size() > YamlLimits::kMaxBytes) {
     return fmt::format("larger than {} bytes", YamlLimits::kMaxBytes);

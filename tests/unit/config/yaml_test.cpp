@@ -41,10 +41,10 @@ TEST_CASE("an empty document is an empty map") {
 
 TEST_CASE("a duplicate key is refused with its whole path, and reading goes on") {
   CHECK(problems_of("a: 1\nb:\n  c: 1\n  c: 2\na: 3\n") ==
-        Lines{"f.yaml:4:3: b.c: the key stands twice in this section",
-              "f.yaml:5:1: a: the key stands twice in this section"});
+        Lines{"f.yaml:4:3: b.c: the key appears twice in this section",
+              "f.yaml:5:1: a: the key appears twice in this section"});
   CHECK(problems_of("l:\n- x: 1\n- y: 1\n  y: 2\n") ==
-        Lines{"f.yaml:4:3: l.1.y: the key stands twice in this section"});
+        Lines{"f.yaml:4:3: l.1.y: the key appears twice in this section"});
 }
 
 TEST_CASE("a second document is refused") {
