@@ -337,7 +337,7 @@ std::unique_ptr<RunRecorder> resume_run(const std::string& store_path, const std
   put_attempt(store, *run, attempt, start, git);
   note_gap(store, *run, from_step, start);
   reopen_run(store, run->row, run->attempts, from_step);
-  set_place(store, *run);
+  move_run(store, *run);
   note_damage(store, *run, from_step, summarize_again(store, run->row), start);
   transaction.commit();
   return std::make_unique<StoredRun>(std::move(store), std::move(*run), from_step, start);

@@ -18,8 +18,8 @@ constexpr std::string_view kSelectRun =
     "run.created_ms, ended_ms, heartbeat_ms, elapsed_ms, attempts, output_dir, identity, "
     "recorded_step, output_dir_sha256 FROM run JOIN experiment ON experiment.id = experiment_id ";
 
-// Known exactly where its processes can be seen; assumed elsewhere, of another host's or
-// container's, after five minutes without a sign of life.
+// Whether the process of a run has ended. The system knows, if the process runs in this host and
+// container; otherwise five minutes without a heartbeat count as its end.
 bool has_ended(Store& store, const Run& run) {
   constexpr std::int64_t kSilenceMs = 5 * 60 * 1000;
   Statement row = store.database().prepare(
@@ -61,7 +61,7 @@ Run run_of(Store& store, const Statement& row) {
   return run;
 }
 
-// What the runs are ordered by; nothing for a metric.
+// Returns the column that a sort key names; nothing for a metric.
 std::optional<std::string_view> order_column(std::string_view sort) {
   constexpr std::array<std::pair<std::string_view, std::string_view>, 8> kColumns{{
       {"", "run.id"},
@@ -114,7 +114,8 @@ constexpr std::string_view kSelectAttempt =
     "recipe_resolved, git_commit, git_branch, git_dirty, git_diff, hardware, versions, "
     "pid_namespace FROM attempt WHERE run_id = ? ";
 
-// By the last value of a metric, the newest first among equals; runs without one come last.
+// Sorts by the last value of a metric, equal ones by age, the newest first. Runs without a value
+// come last.
 void sort_by_last(Store& store, std::vector<Run>& runs, std::string_view metric, bool descending) {
   struct Keyed {
     std::optional<double> value;
@@ -147,7 +148,8 @@ std::vector<std::pair<std::string, std::string>> pairs(Store& store, std::string
 
 }  // namespace
 
-// The status may be other than the row says, so it is filtered, and the rows counted, out here.
+// The status of a run can differ from that of its row (run_of), so the filter by status and the
+// limit are applied here and not in SQL.
 std::vector<Run> list_runs(Store& store, const RunFilter& filter) {
   std::string text = sql(kSelectRun, "WHERE true");
   std::vector<std::string> values;

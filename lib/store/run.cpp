@@ -78,7 +78,7 @@ void insert_run(Store& store, Run& run) {
   run.row = store.database().last_id();
 }
 
-// Whether the value is a credential by its key, though neither looks like one alone.
+// Whether key and value together look like a credential although the value alone does not.
 static bool is_secret(std::string_view key, std::string_view value) {
   return !has_secret(value) && has_secret(std::string(key).append("=").append(value));
 }
@@ -107,7 +107,7 @@ void clear_params(Store& store, std::int64_t run) {
   store.database().prepare("DELETE FROM param WHERE run_id = ?").bind(run).run();
 }
 
-// The checksum is of what is stored: a later version may take other texts for credentials.
+// The checksum is of the text as stored, after redaction: a later version may redact other texts.
 void set_param(Store& store, std::int64_t run, std::string_view key, const Json& value) {
   const std::string written = value.dump(), name = storable(key);
   const std::string text =
@@ -176,7 +176,7 @@ void set_recorded_step(Store& store, std::int64_t run, std::int64_t attempt, std
       .run();
 }
 
-void set_place(Store& store, const Run& run) {
+void move_run(Store& store, const Run& run) {
   store.database()
       .prepare("UPDATE run SET output_dir = ?, output_dir_sha256 = ?, identity = ? WHERE id = ?")
       .bind(run.output_dir, run.output_dir_sha256, run.identity, run.row)

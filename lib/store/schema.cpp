@@ -148,15 +148,15 @@ CREATE TABLE artifact(
 CREATE TABLE blob(sha256 TEXT PRIMARY KEY, bytes INTEGER NOT NULL, data BLOB);
 )sql";
 
-// A folder that was named by a variable of the environment can be told from the one that the same
-// text names under another value.
+// The digest distinguishes folders that were named by the same text with different values of an
+// environment variable.
 constexpr const char* kVersion2 = R"sql(
 ALTER TABLE run ADD COLUMN output_dir_sha256 TEXT NOT NULL DEFAULT '';  -- of the expanded path
 )sql";
 
 constexpr std::array kScripts{kVersion1, kVersion2};
 
-// A consistent copy, also while others write.
+// Makes a consistent copy, even while other processes write.
 void back_up(Database& database, const std::string& path, std::int64_t version) {
   const std::string copy = fmt::format("{}.bak-v{}", path, version);
   if (path_exists(copy)) return;

@@ -30,12 +30,13 @@ std::int64_t chunk_checksum(std::int64_t series, std::int64_t attempt, std::int6
   return Checksum().add(series).add(attempt).add(size).add(bytes).value();
 }
 
-// A row of chunk. Throws Error(kDamaged) that names run and series.
+// A row of the table chunk.
 struct ChunkRow {
   std::int64_t series, attempt, size;
   std::string_view bytes;
   std::int64_t checksum;
 };
+// Replaces `points` by those of the row. Throws Error(kDamaged) that names run and series.
 void decode(Store& store, std::int64_t run, const ChunkRow& row, std::vector<Point>& points) {
   points.clear();
   const bool whole = chunk_checksum(row.series, row.attempt, row.size, row.bytes) == row.checksum;
@@ -63,7 +64,7 @@ Series read_series(const Statement& row) {
   return series;
 }
 
-// The last visible step of each attempt: that of the earliest resume after it.
+// Returns the last visible step of each attempt: the lowest step that a later attempt started from.
 std::map<std::int64_t, std::int64_t> visible_steps(Store& store, std::int64_t run) {
   std::map<std::int64_t, std::int64_t> limits;
   std::int64_t limit = std::numeric_limits<std::int64_t>::max();
@@ -108,7 +109,7 @@ Series series_of(Store& store, std::int64_t run, const Statement& row) {
   Series series = read_series(row);
   if (summary_checksum(run, series) == row.integer(13)) return series;
   series.summary = summarize(read_points(store, run, series.id));
-  // Not the summary alone: the points would be shown under another name, or of another run.
+  // The damage is not in the summary: the points would appear under another name or in another run.
   if (summary_checksum(run, series) != row.integer(13)) {
     throw damaged_row(store, run, "the name of metric " + series.name);
   }

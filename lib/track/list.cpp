@@ -8,7 +8,7 @@ namespace llmops::track {
 
 RunList list_runs(store::Store& store, const store::RunFilter& filter,
                   const std::vector<std::string>& metrics) {
-  // One view of the store, whatever is written meanwhile.
+  // All queries read the same state of the store, even while others write.
   store::Transaction view(store.database(), store::Transaction::Kind::kRead);
   RunList list;
   list.runs = store::list_runs(store, filter);

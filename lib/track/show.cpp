@@ -32,7 +32,7 @@ std::string fact_text(std::string_view key, const Json& value) {
                                                       : value.dump();
 }
 
-// "key  value" lines.
+// Lines of "key  value".
 class Facts {
  public:
   Facts() {
@@ -96,7 +96,7 @@ std::string metrics_text(const std::vector<store::Series>& all, bool system, boo
   return any ? '\n' + table.text(color) : "";
 }
 
-// Inputs, and the outputs that exist; those that were pruned are only counted.
+// Lists inputs, and the outputs that exist; pruned outputs are only counted.
 std::string artifacts_text(const store::Run& run, const std::vector<store::Artifact>& artifacts,
                            bool color) {
   Table table;
@@ -105,7 +105,7 @@ std::string artifacts_text(const store::Run& run, const std::vector<store::Artif
   table.column("path");
   std::size_t removed = 0, listed = 0;
   for (const store::Artifact& a : artifacts) {
-    // One whose folder is not known here counts as existing.
+    // An artifact in a folder that is unknown here counts as existing.
     const auto path = record::real_path(run, a.path);
     const bool exists = !path || path_exists(*path);
     if (!exists && a.role == "output") {
@@ -124,7 +124,7 @@ std::string artifacts_text(const store::Run& run, const std::vector<store::Artif
   return text;
 }
 
-// What went wrong; the rest of the events is in the other sections, and in the JSON.
+// Lists warnings and errors. Other events appear in the other sections, and in the JSON.
 std::string events_text(const std::vector<store::Event>& events, bool color) {
   Table table;
   for (const char* title : {"event", "level"}) table.column(title);
@@ -170,7 +170,7 @@ store::Attempt newest_attempt(Store& store, const store::Run& run) {
   throw damaged("{}: run {} has no attempt {}", store.folder(), run.uid, run.attempts);
 }
 
-// Its content; null for no blob.
+// Returns the content of a blob; null without one.
 Json blob_json(Store& store, const std::string& digest) {
   return digest.empty() ? Json() : Json(get_blob(store, digest));
 }
