@@ -24,7 +24,7 @@ ModelShape shape_of(const arch::TransformerConfig& base, double dropout) {
   shape.max_position_embeddings = base.max_positions;
   shape.vocab_size = base.vocab_size;
   shape.tie_word_embeddings = base.tied;
-  // One key for all biases; a model that has some of them has no value for it.
+  // The recipe has one key for all biases; a model with only some of them leaves it unset.
   const bool norms_agree = base.norm == arch::Norm::kRmsNorm || base.norm_bias == base.mlp_bias;
   if (base.attention_bias == base.mlp_bias && norms_agree) shape.bias = base.mlp_bias;
   shape.norm_eps = base.norm_eps;
@@ -35,8 +35,8 @@ ModelShape shape_of(const arch::TransformerConfig& base, double dropout) {
   return shape;
 }
 
-// Gives every setting of the model that was not given the place where its value was read.
-void note_places(LoadedRecipe& loaded, const std::string& source) {
+// Notes `source` as the origin of every setting of the model that was not given.
+void note_origins(LoadedRecipe& loaded, const std::string& source) {
   config::Place place;
   place.source = std::make_shared<const config::Source>(config::Source{source, ""});
   for (const config::Setting& setting : config::settings(config::fields_of(loaded.recipe.model))) {
@@ -83,7 +83,7 @@ void take_base_model(LoadedRecipe& loaded, const arch::TransformerConfig& base,
                           "train.freeze", error.what());
     }
   }
-  note_places(loaded, source);
+  note_origins(loaded, source);
   describe(loaded);
 }
 

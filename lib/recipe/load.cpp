@@ -39,7 +39,8 @@ config::ParseOptions parse_options(const std::vector<config::Key>& keys) {
   return options;
 }
 
-// Where a problem across sections is shown: at the key it names, else at the section that holds it.
+// Returns where to show a problem across sections: at the key it names, else at the section that
+// holds it, else at the file.
 config::Place place_of(std::string_view key, const config::Origins& origins,
                        const config::Place& file) {
   for (;;) {
@@ -51,14 +52,15 @@ config::Place place_of(std::string_view key, const config::Origins& origins,
   }
 }
 
-// The sections that the rules of a section or key read beside it.
+// The other sections that the rules of a section or key read.
 constexpr std::pair<std::string_view, std::string_view> kReads[] = {
     {"eval", "data"},          {"model", "data"},         {"model", "tokenizer"},
     {"lr_scheduler", "train"}, {"train.freeze", "model"}, {"train.freeze", "tokenizer"}};
 
-// A section that was not read whole gives no ground for complaints across sections.
+// Whether a key, or a section that its rule reads, has an error already. Then a failed rule may be
+// only a result of that error, and is not reported.
 bool is_doubtful(std::string_view key, const config::Problems& problems) {
-  // Problems without a key are those of a file that could not be read at all.
+  // Problems without a key are about a file that could not be read at all.
   if (problems.concerns("") || problems.concerns("extends")) return true;
   const std::string_view section = key.substr(0, key.find('.'));
   if (problems.concerns(section)) return true;
