@@ -124,7 +124,7 @@ Action define_schema(CLI::App& app, const Invocation& invocation) {
     bool markdown = false, keys = false;
   };
   const auto options = std::make_shared<Options>();
-  app.add_flag("--markdown", options->markdown, "The reference of all keys (docs/recipe.md)");
+  app.add_flag("--markdown", options->markdown, "The reference of all keys (docs/recipe-keys.md)");
   app.add_flag("--keys", options->keys, "The names of all keys, one a line");
   return [options, &invocation] {
     if (options->markdown) {

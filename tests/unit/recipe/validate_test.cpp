@@ -36,19 +36,16 @@ TEST_CASE("a source is one of path and synth") {
   CHECK(after([](Recipe& r) {
           r.data.train[0].format = "jsonl";
           r.data.train[0].document = "line";
-        }) == Lines{"data.train.0.document: has a meaning for txt only, format is jsonl"});
-  CHECK(
-      after([](Recipe& r) {
-        r.data.train[0].format = "txt";
-        r.data.train[0].field = "body";
-      }) ==
-      Lines{"data.train.0.field: has a meaning for json, jsonl, csv and tsv only, format is txt"});
+        }) == Lines{"data.train.0.document: applies to txt only; format is jsonl"});
+  CHECK(after([](Recipe& r) {
+          r.data.train[0].format = "txt";
+          r.data.train[0].field = "body";
+        }) == Lines{"data.train.0.field: applies to json, jsonl, csv and tsv only; format is txt"});
   CHECK(after([](Recipe& r) {
           r.data.train[0].path.clear();
           r.data.train[0].synth.emplace();
           r.data.train[0].document = "line";
-        }) == Lines{"data.train.0: format, field and document have a meaning for files, not for "
-                    "synth"});
+        }) == Lines{"data.train.0: format, field and document apply to files, not to synth"});
 }
 
 TEST_CASE("data is split once and packed in a way that makes sense") {
@@ -58,8 +55,9 @@ TEST_CASE("data is split once and packed in a way that makes sense") {
         }) == Lines{"data.eval_split: give either data.eval or data.eval_split, not both"});
   CHECK(
       after([](Recipe& r) { r.data.overlength = "drop"; }) ==
-      Lines{"data.overlength: 'drop' needs packing: documents; in a stream, documents run on into "
-            "the next sequence"});
+      Lines{
+          "data.overlength: 'drop' needs packing: documents; in a stream, a document continues in "
+          "the next sequence"});
   CHECK(after([](Recipe& r) {
           r.data.overlength = "drop";
           r.data.packing = "documents";
@@ -70,7 +68,7 @@ TEST_CASE("a tokenizer of type file has a path, others have none") {
   CHECK(after([](Recipe& r) { r.tokenizer.type = "file"; }) ==
         Lines{"tokenizer.path: type: file needs a path"});
   CHECK(after([](Recipe& r) { r.tokenizer.path = "t"; }) ==
-        Lines{"tokenizer.path: is read for type: file only, type is byte"});
+        Lines{"tokenizer.path: is read for type: file only; type is byte"});
   CHECK(after([](Recipe& r) {
           r.tokenizer.type = "bpe";
           r.model.config.vocab_size = 1000;
@@ -170,7 +168,8 @@ TEST_CASE("the schedule and the optimizer are complete") {
           r.lr_scheduler.name = "wsd";
           r.lr_scheduler.warmup_ratio = 0.5;
           r.lr_scheduler.decay_ratio = 0.6;
-        }) == Lines{"lr_scheduler.decay_ratio: warmup_ratio and decay_ratio are together above 1"});
+        }) ==
+        Lines{"lr_scheduler.decay_ratio: the sum of warmup_ratio and decay_ratio is above 1"});
   CHECK(after([](Recipe& r) { r.optimizer.betas = {0.9}; }) ==
         Lines{"optimizer.betas: expected two numbers, found 1"});
 }
@@ -206,11 +205,10 @@ TEST_CASE("samples, tags and expectations are well formed") {
           r.train.ema_decay = 0.9;
           r.expect = {"eval/ema_perplexity < 9", "eval/bits_per_byte < 2"};
         }).empty());
-  CHECK(
-      after([](Recipe& r) {
-        r.expect = {"mfu > 0", "loss"};
-      }) ==
-      Lines{"expect: 'loss' is no expectation; write METRIC OP NUMBER, as in 'eval/loss <= 1.9'"});
+  CHECK(after([](Recipe& r) {
+          r.expect = {"mfu > 0", "loss"};
+        }) == Lines{"expect: 'loss' is not an expectation; write METRIC OP NUMBER, as in "
+                    "'eval/loss <= 1.9'"});
 }
 
 }  // namespace llmops::recipe
