@@ -20,8 +20,7 @@ enum class RandomStream : std::uint32_t {
   kDataOrder = 3,
   kSampling = 4,
   kSynthetic = 5,
-  kBootstrap = 6,
-  kIds = 7,
+
 };
 
 // A sequence of draws at one (seed, stream, a, b). The caller chooses a and b, such as step and

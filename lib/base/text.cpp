@@ -30,10 +30,6 @@ std::string_view trim(std::string_view text) {
   return text.substr(begin, text.find_last_not_of(kSpace) - begin + 1);
 }
 
-bool starts_with(std::string_view text, std::string_view prefix) {
-  return text.starts_with(prefix);
-}
-
 namespace {
 
 // Optimal string alignment: insertions, deletions, substitutions and swaps of neighbours.

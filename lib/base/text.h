@@ -12,7 +12,6 @@ namespace llmops {
 std::vector<std::string> split(std::string_view text, char separator);
 std::string join(std::span<const std::string> parts, std::string_view separator);
 std::string_view trim(std::string_view text);
-bool starts_with(std::string_view text, std::string_view prefix);
 
 // Parse a whole string; return nothing when something is before or after the number or it is out of
 // range. Independent of the locale (text_numbers.cpp). Underscores may be between digits

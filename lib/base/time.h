@@ -10,7 +10,7 @@ double monotonic_seconds();
 std::int64_t wall_clock_ms();                  // Unix epoch
 std::string iso_time(std::int64_t unix_ms);    // "2026-01-31T09:30:00Z"
 std::string local_time(std::int64_t unix_ms);  // "2026-01-31 10:30"
-double thread_cpu_seconds();
+
 double process_cpu_seconds();
 
 }  // namespace llmops
