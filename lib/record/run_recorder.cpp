@@ -61,7 +61,7 @@ class StoredRun : public RunRecorder {
     }
   }
 
-  std::string id() const override { return run_.uid; }
+  std::string id() const override { return run_.id; }
   std::string name() const override { return run_.name; }
 
   void log(std::string_view series, std::int64_t step, double value) override {
@@ -295,9 +295,9 @@ std::unique_ptr<RunRecorder> begin_run(const std::string& store_path, const RunS
   attempt.from_step = from_step;
   const GitState git = capture_git(attempt.working_directory);
   store::Run run;
-  run.uid = make_ulid(attempt.started_ms);
+  run.id = make_ulid(attempt.started_ms);
   run.kind = start.kind;
-  run.name = name_or_default(start, run.uid);
+  run.name = name_or_default(start, run.id);
   run.experiment = start.experiment;
   set_folder(run, start.output_dir);
   run.identity = start.identity;
@@ -360,7 +360,7 @@ namespace {
 
 KnownRun known(const store::Run& run) {
   const bool gate_failed = run.exit_code == static_cast<int>(ExitCode::kGateFailed);
-  return {run.uid, run.name, run.output_dir, real_path(run, run.output_dir),
+  return {run.id, run.name, run.output_dir, real_path(run, run.output_dir),
           run.status == store::RunStatus::kFinished || gate_failed};
 }
 

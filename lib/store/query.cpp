@@ -34,7 +34,7 @@ bool has_ended(Store& store, const Run& run) {
 Run run_of(Store& store, const Statement& row) {
   Run run;
   run.row = row.integer(0);
-  run.uid = row.text(1);
+  run.id = row.text(1);
   run.kind = row.text(2);
   run.name = row.text(3);
   run.experiment = row.text(4);
@@ -204,9 +204,9 @@ std::int64_t count_runs(Store& store) {
   return store.database().integer("SELECT count(*) FROM run");
 }
 
-std::optional<Run> find_run(Store& store, std::string_view uid) {
+std::optional<Run> find_run(Store& store, std::string_view id) {
   Statement row = store.database().prepare(sql(kSelectRun, "WHERE uid = ?"));
-  if (!row.bind(uid).step()) return std::nullopt;
+  if (!row.bind(id).step()) return std::nullopt;
   return run_of(store, row);
 }
 
@@ -246,14 +246,14 @@ std::vector<std::string> short_ids(Store& store, const std::vector<Run>& runs) {
       "?1)");
   std::vector<std::string> ids;
   for (const Run& run : runs) {
-    neighbours.bind(run.uid).step();
+    neighbours.bind(run.id).step();
     std::size_t length = 8;
     for (const int column : {0, 1}) {
       const std::string other = neighbours.text(column);
-      const auto end = std::ranges::mismatch(run.uid, other).in1;
-      length = std::max(length, static_cast<std::size_t>(end - run.uid.begin()) + 1);
+      const auto end = std::ranges::mismatch(run.id, other).in1;
+      length = std::max(length, static_cast<std::size_t>(end - run.id.begin()) + 1);
     }
-    ids.push_back(run.uid.substr(0, length));
+    ids.push_back(run.id.substr(0, length));
   }
   return ids;
 }

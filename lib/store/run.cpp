@@ -1,7 +1,6 @@
 #include "store/run.h"
 
-#include <array>
-
+#include "base/enum_names.h"
 #include "base/error.h"
 #include "base/secrets.h"
 #include "base/time.h"
@@ -12,13 +11,11 @@ namespace llmops::store {
 
 namespace {
 
-constexpr std::array<std::pair<RunStatus, std::string_view>, 5> kStatuses{{
-    {RunStatus::kRunning, "running"},
-    {RunStatus::kFinished, "finished"},
-    {RunStatus::kFailed, "failed"},
-    {RunStatus::kStopped, "stopped"},
+constexpr EnumName<RunStatus> kStatuses[] = {
+    {RunStatus::kRunning, "running"}, {RunStatus::kFinished, "finished"},
+    {RunStatus::kFailed, "failed"},   {RunStatus::kStopped, "stopped"},
     {RunStatus::kCrashed, "crashed"},
-}};
+};
 
 std::int64_t intern_experiment(Store& store, std::string_view name) {
   Statement find = store.database().prepare("SELECT id FROM experiment WHERE name = ?");
@@ -37,18 +34,16 @@ std::optional<std::string_view> digest_or_null(const std::string& digest) {
 
 }  // namespace
 
+static std::span<const EnumName<RunStatus>> names_of(RunStatus) {
+  return kStatuses;
+}
+
 std::string_view name_of(RunStatus status) {
-  for (const auto& [value, name] : kStatuses) {
-    if (value == status) return name;
-  }
-  return "unknown";
+  return enum_name(status);
 }
 
 std::optional<RunStatus> parse_status(std::string_view name) {
-  for (const auto& [value, known] : kStatuses) {
-    if (known == name) return value;
-  }
-  return std::nullopt;
+  return find_enum<RunStatus>(name);
 }
 
 RunStatus status_for(ExitCode code) {
@@ -71,7 +66,7 @@ void insert_run(Store& store, Run& run) {
           "INSERT INTO run(uid, experiment_id, kind, name, status, created_ms, heartbeat_ms, "
           "elapsed_ms, attempts, output_dir, output_dir_sha256, identity) "
           "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
-      .bind(run.uid, intern_experiment(store, run.experiment), run.kind, run.name,
+      .bind(run.id, intern_experiment(store, run.experiment), run.kind, run.name,
             name_of(run.status), run.created_ms, run.heartbeat_ms, run.elapsed_ms, run.attempts,
             run.output_dir, run.output_dir_sha256, run.identity)
       .run();

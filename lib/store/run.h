@@ -28,7 +28,7 @@ RunStatus status_for(ExitCode code);
 // One run: its task and its outcome.
 struct Run {
   std::int64_t row = 0;
-  std::string uid, kind, name, experiment, identity;
+  std::string id, kind, name, experiment, identity;
   // The absolute path, with references to the environment as written, and the digest of the
   // expanded path when the run wrote there. Both are empty without a folder.
   std::string output_dir, output_dir_sha256;

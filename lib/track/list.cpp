@@ -47,7 +47,7 @@ std::string list_text(const RunList& list, bool color) {
 
 Json run_json(const store::Run& run) {
   Json object = Json::object();
-  object.set("id", run.uid);
+  object.set("id", run.id);
   object.set("name", run.name);
   object.set("status", name_of(run.status));
   object.set("exit_code", run.exit_code);

@@ -62,7 +62,7 @@ std::string summary_text(const store::Run& run, bool color) {
   if (!run.reason.empty()) text += ": " + printable(run.reason);
   text += '\n';
   Facts facts;
-  facts.add("id", run.uid);
+  facts.add("id", run.id);
   facts.add("kind", run.kind);
   facts.add("experiment", run.experiment);
   facts.add("started", local_time(run.created_ms));
@@ -167,7 +167,7 @@ std::string sample_text(Store& store, const store::Sample& sample, bool color) {
 
 store::Attempt newest_attempt(Store& store, const store::Run& run) {
   if (auto attempt = find_attempt(store, run.row, run.attempts)) return std::move(*attempt);
-  throw damaged("{}: run {} has no attempt {}", store.folder(), run.uid, run.attempts);
+  throw damaged("{}: run {} has no attempt {}", store.folder(), run.id, run.attempts);
 }
 
 // Returns the content of a blob; null without one.

@@ -44,7 +44,7 @@ class Tail {
   std::vector<TailLine> new_lines();
 
   store::Store store_;
-  std::string uid_;
+  std::string id_;
   std::int64_t row_;
   TailOptions options_;
   std::int64_t chunk_ = 0, event_ = 0;  // the last ones seen
