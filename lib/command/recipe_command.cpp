@@ -53,7 +53,7 @@ ExitCode show(const ShowOptions& options, const Invocation& invocation) {
   } else {
     Json params = Json::object(), origins = Json::object();
     for (const auto& [key, value] : loaded.params) params.set(key, value);
-    for (const auto& [key, origin] : loaded.origins) origins.set(key, origin.place.text());
+    for (const auto& [key, origin] : loaded.origins) origins.set(key, origin.location.text());
     const Json object = Json()
                             .set("recipe", loaded.path)
                             .set("identity", loaded.digest)

@@ -15,7 +15,7 @@ struct Node {
   struct Member;
 
   Kind kind = Kind::kNull;
-  Place place;
+  SourceLocation location;
   std::string text;             // scalar
   bool quoted = false;          // scalar: text even if it reads like a number
   std::vector<Node> items;      // list
@@ -24,14 +24,14 @@ struct Node {
 
   Node* find(std::string_view key);
   const Node* find(std::string_view key) const;
-  Node& set(std::string_view key, const Place& place, Node value);
+  Node& set(std::string_view key, const SourceLocation& location, Node value);
   void remove(std::string_view key);
   std::string_view kind_name() const;  // "a list"
 };
 
 struct Node::Member {
   std::string key;
-  Place place;
+  SourceLocation location;
   Node value;
 };
 

@@ -53,7 +53,7 @@ class Parser : public Visitor {
     for (const Node::Member& member : section.node->members) {
       if (section.seen.contains(member.key)) continue;
       const std::string key = path_.of(member.key);
-      problems_.add(member.place, printable(key), "unknown key",
+      problems_.add(member.location, printable(key), "unknown key",
                     problems_.full() ? "" : hint_for(key, member.key, section.seen));
     }
   }
@@ -63,7 +63,7 @@ class Parser : public Visitor {
     const Node* node = take(key);
     const std::string path = path_.of(key);
     if (node == nullptr || node->kind == Node::Kind::kNull) return;
-    Origin origin{node->place, {}, {}};
+    Origin origin{node->location, {}, {}};
     // A value that could not be expanded has its problem already; its type must not add another.
     const std::size_t problems_before = problems_.count();
     const Node expanded = expand(*node, path, origin, rule.is_path);
@@ -71,7 +71,7 @@ class Parser : public Visitor {
     origin.given = as_written(expanded);
     assign(field, expanded, rule,
            [&](const Node& at, std::string_view message, std::string_view hint) {
-             problems_.add(at.place, path, message, hint);
+             problems_.add(at.location, path, message, hint);
            });
     origins_[path] = std::move(origin);
   }
@@ -103,7 +103,7 @@ class Parser : public Visitor {
     if (node == nullptr || node->kind == Node::Kind::kNull) return;
     const std::string path = path_.of(key);
     if (node->kind != Node::Kind::kList) {
-      problems_.add(node->place, path,
+      problems_.add(node->location, path,
                     fmt::format("expected a list of sections, found {}", node->kind_name()));
       return;
     }
@@ -134,7 +134,8 @@ class Parser : public Visitor {
 
   bool is_section(const Node& node, std::string_view path) {
     if (node.kind == Node::Kind::kMap) return true;
-    problems_.add(node.place, path, fmt::format("expected a section, found {}", node.kind_name()));
+    problems_.add(node.location, path,
+                  fmt::format("expected a section, found {}", node.kind_name()));
     return false;
   }
 
@@ -144,12 +145,12 @@ class Parser : public Visitor {
     for (Node& item : copy.items) item = expand(item, path, origin, is_path);
     if (copy.kind != Node::Kind::kScalar) return copy;
     if (has_secret(copy.text)) {
-      problems_.add(node.place, path, "this looks like a credential",
+      problems_.add(node.location, path, "this looks like a credential",
                     "name an environment variable: ${env:NAME}");
       return copy;
     }
     Expansion expansion = expand_environment(copy.text);
-    if (!expansion.problem.empty()) problems_.add(node.place, path, expansion.problem);
+    if (!expansion.problem.empty()) problems_.add(node.location, path, expansion.problem);
     for (const std::string& name : expansion.names) {
       copy.given = node.text;
       copy.quoted = false;  // the type comes from the key
@@ -157,8 +158,8 @@ class Parser : public Visitor {
           "{}=sha256:{}", name, sha256(expand_environment("${env:" + name + "}").text)));
     }
     copy.text = std::move(expansion.text);
-    if (is_path && node.place.source && !copy.text.empty() && !copy.text.starts_with('/')) {
-      const std::string& folder = node.place.source->directory;
+    if (is_path && node.location.source && !copy.text.empty() && !copy.text.starts_with('/')) {
+      const std::string& folder = node.location.source->directory;
       copy.text = join_path(folder, copy.text);
       if (!copy.given.empty()) copy.given = join_path(escape_environment(folder), copy.given);
     }

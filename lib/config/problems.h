@@ -13,7 +13,8 @@ struct Source {
   std::string directory;  // base of its relative paths; "" = the working directory
 };
 
-struct Place {
+// A position in a source of settings.
+struct SourceLocation {
   std::shared_ptr<const Source> source;
   int line = 0, column = 0;  // from 1; 0 = unknown
 
@@ -26,11 +27,11 @@ class Problems {
   // Any more are counted but not kept: nobody reads them, and finding hints for them costs time.
   static constexpr std::size_t kMostKept = 100;
 
-  void add(const Place& place, std::string_view key, std::string_view message,
+  void add(const SourceLocation& location, std::string_view key, std::string_view message,
            std::string_view hint = "");
-  // Adds the problems of a value at `place` under `key`, whose first character is at column
+  // Adds the problems of a value at `location` under `key`, whose first character is at column
   // `first`.
-  void add_within(const Place& place, std::string_view key, std::size_t first,
+  void add_within(const SourceLocation& location, std::string_view key, std::size_t first,
                   const Problems& of_value);
   bool empty() const { return count_ == 0; }
   std::size_t count() const { return count_; }
@@ -44,7 +45,7 @@ class Problems {
  private:
   struct Entry {
     std::size_t source_order;
-    Place place;
+    SourceLocation location;
     std::string key, message;
   };
   std::size_t count_ = 0;

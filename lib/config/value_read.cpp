@@ -67,9 +67,6 @@ constexpr std::string_view wanted(const Duration&) {
   return "a duration such as 90m";
 }
 
-constexpr std::string_view wanted_many(const std::int64_t&) {
-  return "a list of whole numbers";
-}
 constexpr std::string_view wanted_many(const double&) {
   return "a list of numbers";
 }
@@ -176,6 +173,10 @@ struct Assign {
   const Rule& rule;
   const Report& report;
 
+  void operator()(const EnumRef& target) const {
+    std::string name;
+    if (read_one(node, rule, report, name)) target.set(name);
+  }
   template <typename T>
   void operator()(T* target) const {
     read_one(node, rule, report, *target);

@@ -23,7 +23,7 @@ Fields fields_of(const Section& section) {
 
 // The origin of the value of a key. A key that is not listed has its default.
 struct Origin {
-  Place place;
+  SourceLocation location;
   Json given;  // text or list of texts with ${env:NAME} unexpanded; null without a reference
   std::vector<std::string> variables;  // "NAME=sha256:…" of each variable used
 };

@@ -6,8 +6,11 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <variant>
 #include <vector>
+
+#include "base/enum_names.h"
 
 namespace llmops::config {
 
@@ -84,11 +87,32 @@ inline Rule path() {
   return r;
 }
 
+// A reference to a member that is an enum. Files, stores and messages have its names, which are the
+// choices of the field's rule.
+class EnumRef {
+ public:
+  template <typename E>
+  explicit EnumRef(E& value)
+      : value_(&value),
+        name_([](const void* v) { return enum_name(*static_cast<const E*>(v)); }),
+        set_([](void* v, std::string_view name) {
+          if (const auto found = find_enum<E>(name)) *static_cast<E*>(v) = *found;
+        }) {}
+
+  std::string_view name() const { return name_(value_); }
+  void set(std::string_view name) const { set_(value_, name); }  // no effect for an unknown name
+
+ private:
+  void* value_;
+  std::string_view (*name_)(const void*);
+  void (*set_)(void*, std::string_view);
+};
+
 // A reference to one setting's member.
 using FieldRef =
-    std::variant<bool*, std::int64_t*, double*, std::string*, Duration*, std::optional<bool>*,
-                 std::optional<std::int64_t>*, std::optional<double>*, std::optional<std::string>*,
-                 std::optional<Duration>*, std::vector<std::int64_t>*, std::vector<double>*,
+    std::variant<bool*, std::int64_t*, double*, std::string*, Duration*, EnumRef,
+                 std::optional<bool>*, std::optional<std::int64_t>*, std::optional<double>*,
+                 std::optional<std::string>*, std::optional<Duration>*, std::vector<double>*,
                  std::vector<std::string>*>;
 
 // A list of sections of one type, seen without its type. visit(i, v) visits element i with v;
@@ -109,7 +133,13 @@ class Visitor {
 
   template <typename Value>
   void field(std::string_view key, Value& value, std::string_view doc, const Rule& rule = {}) {
-    leaf(key, FieldRef(&value), doc, rule);
+    if constexpr (std::is_enum_v<Value>) {
+      Rule choice = rule;
+      for (const auto& entry : names_of(value)) choice.choices.push_back(entry.name);
+      leaf(key, FieldRef(EnumRef(value)), doc, choice);
+    } else {
+      leaf(key, FieldRef(&value), doc, rule);
+    }
   }
   template <typename Section>
   void section(std::string_view key, Section& value, std::string_view doc) {

@@ -129,7 +129,7 @@ std::string write_yaml_with_origins(const Fields& fields, const Origins& origins
       const Origin* origin = origin_of(line, origins);
       const std::size_t width = display_width(line.text);
       text += std::string(column + 2 - std::min(width, column), ' ') + "# ";
-      text += origin == nullptr ? "default" : origin->place.text();
+      text += origin == nullptr ? "default" : origin->location.text();
       if (origin != nullptr) {
         for (const std::string& variable : origin->variables) text += " " + variable;
       }

@@ -41,11 +41,11 @@ config::ParseOptions parse_options(const std::vector<config::Key>& keys) {
 
 // Returns where to show a problem across sections: at the key it names, else at the section that
 // holds it, else at the file.
-config::Place place_of(std::string_view key, const config::Origins& origins,
-                       const config::Place& file) {
+config::SourceLocation location_of(std::string_view key, const config::Origins& origins,
+                                   const config::SourceLocation& file) {
   for (;;) {
     const auto at = origins.lower_bound(key);
-    if (at != origins.end() && at->first.starts_with(key)) return at->second.place;
+    if (at != origins.end() && at->first.starts_with(key)) return at->second.location;
     const std::size_t dot = key.rfind('.');
     if (dot == std::string_view::npos) return file;
     key = key.substr(0, dot);
@@ -69,11 +69,12 @@ bool is_doubtful(std::string_view key, const config::Problems& problems) {
   });
 }
 
-void check_across_sections(LoadedRecipe& loaded, const config::Place& file) {
+void check_across_sections(LoadedRecipe& loaded, const config::SourceLocation& file) {
   std::vector<Problem> found = validate(loaded.recipe);
   std::erase_if(found, [&](const Problem& p) { return is_doubtful(p.key, loaded.problems); });
   for (const Problem& problem : found) {
-    loaded.problems.add(place_of(problem.key, loaded.origins, file), problem.key, problem.message);
+    loaded.problems.add(location_of(problem.key, loaded.origins, file), problem.key,
+                        problem.message);
   }
 }
 
@@ -114,7 +115,7 @@ LoadedRecipe load_recipe(const std::string& path, std::span<const std::string> o
   const std::vector<config::Key> keys = recipe_keys();
   const config::Fields fields = config::fields_of(loaded.recipe);
   config::parse(file.root, fields, parse_options(keys), loaded.origins, loaded.problems);
-  check_across_sections(loaded, {file.root.place.source, 0, 0});
+  check_across_sections(loaded, {file.root.location.source, 0, 0});
   describe(loaded);
   return loaded;
 }

@@ -75,7 +75,7 @@ std::optional<std::string> schedule_problem(const LrScheduler& scheduler,
     return fmt::format("a warmup of {} steps is longer than the run of {}", warmup, total_steps);
   }
   const double total = static_cast<double>(total_steps);
-  if (scheduler.name == "wsd" &&
+  if (scheduler.name == Decay::kWsd &&
       static_cast<double>(warmup) + scheduler.decay_ratio * total > total) {
     return fmt::format("a warmup of {} steps and a decay over {} of the {} steps overlap", warmup,
                        scheduler.decay_ratio, total_steps);

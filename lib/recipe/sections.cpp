@@ -76,8 +76,7 @@ void Model::fields(config::Visitor& v) {
 }
 
 void Tokenizer::fields(config::Visitor& v) {
-  v.field("type", type, "Kind of tokenizer; bpe is trained on the data.",
-          one_of({"char", "byte", "bpe", "file"}));
+  v.field("type", type, "Kind of tokenizer; bpe is trained on the data.");
   v.field("vocab_size", vocab_size, "Size to train a bpe tokenizer to, special tokens included.",
           between(257, 1 << 20));
   v.field("path", path, "For type file: a tokenizer.json or its folder.",
@@ -115,11 +114,9 @@ void Data::fields(config::Visitor& v) {
           between(1, 1 << 24));
   v.field("packing", packing,
           "stream: one contiguous stream cut into sequences; documents: whole documents share a "
-          "sequence without seeing each other.",
-          one_of({"stream", "documents"}));
+          "sequence without seeing each other.");
   v.field("overlength", overlength,
-          "With packing: documents, what to do with a document longer than max_seq_length.",
-          one_of({"split", "truncate", "drop", "error"}));
+          "With packing: documents, what to do with a document longer than max_seq_length.");
   v.field("append_eos", append_eos,
           "A document ends with the tokenizer's end token, if it has one.");
   v.field("cache_dir", cache_dir, "Where tokenized text is kept.", folder_rule().operational());
@@ -145,12 +142,11 @@ void Train::fields(config::Visitor& v) {
           above(0).horizon());
   v.field("max_grad_norm", max_grad_norm, "Clip the norm of the gradient to this; 0 = never.",
           at_least(0));
-  v.field("precision", precision,
-          "fp32, or bf16-mixed with fp32 master weights; auto chooses by processor and model size.",
-          one_of({"auto", "fp32", "bf16-mixed"}));
+  v.field(
+      "precision", precision,
+      "fp32, or bf16-mixed with fp32 master weights; auto chooses by processor and model size.");
   v.field("gradient_checkpointing", gradient_checkpointing,
-          "Recompute activations in the backward pass to save memory.",
-          one_of({"off", "selective", "full"}).operational());
+          "Recompute activations in the backward pass to save memory.", any().operational());
   v.field("threads", threads, "Processor threads; 0 = all cores of this process.",
           between(0, kMostThreads).operational());
   v.field("device", device, "Where to train; auto uses CUDA if a device answers.",
@@ -172,7 +168,7 @@ void Optimizer::fields(config::Visitor& v) {
 }
 
 void LrScheduler::fields(config::Visitor& v) {
-  v.field("name", name, "Shape of the decay.", one_of({"constant", "linear", "cosine", "wsd"}));
+  v.field("name", name, "Shape of the decay.");
   v.field("warmup_steps", warmup_steps, "Linear rise from zero, in optimizer steps.",
           between(0, kMostSteps));
   v.field("warmup_ratio", warmup_ratio,

@@ -7,6 +7,7 @@
 
 #include "arch/transformer_config.h"
 #include "config/visitor.h"
+#include "recipe/choices.h"
 
 // One struct per section of a recipe. The default of a key is at its member; its meaning, bounds
 // and role are in fields(), in sections.cpp.
@@ -51,7 +52,7 @@ struct Model {
 };
 
 struct Tokenizer {
-  std::string type = "byte";
+  TokenizerType type = TokenizerType::kByte;
   std::int64_t vocab_size = 4096;
   std::optional<std::string> path;
   void fields(config::Visitor& v);
@@ -80,8 +81,8 @@ struct Data {
   std::vector<Source> eval;
   double eval_split = 0.0;
   std::int64_t max_seq_length = 256;
-  std::string packing = "stream";
-  std::string overlength = "split";
+  Packing packing = Packing::kStream;
+  Overlength overlength = Overlength::kSplit;
   bool append_eos = true;
   std::string cache_dir = ".llmops/cache";
   void fields(config::Visitor& v);
@@ -97,8 +98,8 @@ struct Train {
   std::optional<std::int64_t> max_tokens;
   std::optional<config::Duration> max_time;
   double max_grad_norm = 1.0;
-  std::string precision = "auto";
-  std::string gradient_checkpointing = "off";
+  Precision precision = Precision::kAuto;
+  Recompute gradient_checkpointing = Recompute::kOff;
   std::int64_t threads = 0;
   std::string device = "auto";
   double ema_decay = 0.0;
@@ -116,7 +117,7 @@ struct Optimizer {
 };
 
 struct LrScheduler {
-  std::string name = "cosine";
+  Decay name = Decay::kCosine;
   std::optional<std::int64_t> warmup_steps;
   std::optional<double> warmup_ratio;
   double min_lr_ratio = 0.1;

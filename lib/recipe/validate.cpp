@@ -66,23 +66,24 @@ class Checker {
     require(!data.train.empty(), "data.train", "give at least one source of text");
     require(data.eval.empty() || data.eval_split == 0, "data.eval_split",
             "give either data.eval or data.eval_split, not both");
-    require(data.packing != "stream" || data.overlength == "split", "data.overlength",
+    require(data.packing == Packing::kDocuments || data.overlength == Overlength::kSplit,
+            "data.overlength",
             "'{}' needs packing: documents; in a stream, a document continues in the next sequence",
-            data.overlength);
+            enum_name(data.overlength));
   }
 
   void tokenizer() {
     const Tokenizer& tokenizer = r_.tokenizer;
-    const bool is_file = tokenizer.type == "file";
+    const bool is_file = tokenizer.type == TokenizerType::kFile;
     require(!is_file || tokenizer.path.has_value(), "tokenizer.path", "type: file needs a path");
     require(is_file || !tokenizer.path, "tokenizer.path", "is read for type: file only; type is {}",
-            tokenizer.type);
+            enum_name(tokenizer.type));
     const auto& rows = r_.model.config.vocab_size;
-    require(tokenizer.type != "bpe" || !rows || *rows >= tokenizer.vocab_size,
+    require(tokenizer.type != TokenizerType::kBpe || !rows || *rows >= tokenizer.vocab_size,
             "model.config.vocab_size", "{} rows are too few for tokenizer.vocab_size {}",
             rows.value_or(0), tokenizer.vocab_size);
-    require(tokenizer.type != "byte" || !rows || *rows >= 256, "model.config.vocab_size",
-            "{} rows are too few for the 256 bytes", rows.value_or(0));
+    require(tokenizer.type != TokenizerType::kByte || !rows || *rows >= 256,
+            "model.config.vocab_size", "{} rows are too few for the 256 bytes", rows.value_or(0));
   }
 
   void model() {
@@ -127,10 +128,10 @@ class Checker {
     require(given >= 1 || train.max_time, "train",
             "give one of max_steps, epochs, max_tokens or max_time");
     const bool open_end = given == 0 && train.max_time;
-    require(!open_end || r_.lr_scheduler.name == "constant", "lr_scheduler.name",
+    require(!open_end || r_.lr_scheduler.name == Decay::kConstant, "lr_scheduler.name",
             "'{}' needs max_steps, epochs or max_tokens: with max_time alone the last step is not "
             "known",
-            r_.lr_scheduler.name);
+            enum_name(r_.lr_scheduler.name));
     require(!open_end || !r_.lr_scheduler.warmup_ratio, "lr_scheduler.warmup_ratio",
             "needs max_steps, epochs or max_tokens");
   }
@@ -139,7 +140,8 @@ class Checker {
     const LrScheduler& schedule = r_.lr_scheduler;
     require(!schedule.warmup_steps || !schedule.warmup_ratio, "lr_scheduler.warmup_ratio",
             "give either warmup_steps or warmup_ratio, not both");
-    require(schedule.name != "wsd" || schedule.warmup_ratio.value_or(0) + schedule.decay_ratio <= 1,
+    require(schedule.name != Decay::kWsd ||
+                schedule.warmup_ratio.value_or(0) + schedule.decay_ratio <= 1,
             "lr_scheduler.decay_ratio", "the sum of warmup_ratio and decay_ratio is above 1");
     if (r_.train.max_steps) {
       const auto problem = schedule_problem(schedule, *r_.train.max_steps);

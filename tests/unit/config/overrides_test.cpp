@@ -35,7 +35,7 @@ TEST_CASE("an assignment reaches into sections and lists") {
   CHECK(parsed.sample.parts[1].path == "b");  // relative to the working directory
   CHECK(parsed.sample.steps == 5);
   CHECK(parsed.sample.extra->on);
-  CHECK(parsed.origins.at("steps").place.text() == "command line");
+  CHECK(parsed.origins.at("steps").location.text() == "command line");
 }
 
 TEST_CASE("null unsets and the last assignment wins") {

@@ -237,8 +237,8 @@ TEST_CASE("a credential written out is refused and not repeated") {
 TEST_CASE("every value that was given has its origin") {
   const Parsed parsed = parse_sample("inner: {count: 7}\nparts: [{weight: 2}]\n");
   CHECK(parsed.origins.size() == 2);
-  CHECK(parsed.origins.at("inner.count").place.text() == "f.yaml:1:16");
-  CHECK(parsed.origins.at("parts.0.weight").place.text() == "f.yaml:2:18");
+  CHECK(parsed.origins.at("inner.count").location.text() == "f.yaml:1:16");
+  CHECK(parsed.origins.at("parts.0.weight").location.text() == "f.yaml:2:18");
 }
 
 }  // namespace llmops::config

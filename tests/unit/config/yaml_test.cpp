@@ -24,7 +24,7 @@ TEST_CASE("scalars stay text and know their place") {
   REQUIRE(problems.empty());
   CHECK(root.find("a")->text == "off");
   CHECK(root.find("b")->items[0].text == "3e-4");
-  CHECK(root.find("b")->items[0].place.text() == "f.yaml:3:5");
+  CHECK(root.find("b")->items[0].location.text() == "f.yaml:3:5");
   CHECK_FALSE(root.find("b")->items[0].quoted);
   CHECK(root.find("b")->items[1].quoted);
   CHECK(root.find("c")->kind == Node::Kind::kNull);

@@ -54,23 +54,23 @@ TEST_CASE("data is split once and packed in a way that makes sense") {
           r.data.eval_split = 0.1;
         }) == Lines{"data.eval_split: give either data.eval or data.eval_split, not both"});
   CHECK(
-      after([](Recipe& r) { r.data.overlength = "drop"; }) ==
+      after([](Recipe& r) { r.data.overlength = Overlength::kDrop; }) ==
       Lines{
           "data.overlength: 'drop' needs packing: documents; in a stream, a document continues in "
           "the next sequence"});
   CHECK(after([](Recipe& r) {
-          r.data.overlength = "drop";
-          r.data.packing = "documents";
+          r.data.overlength = Overlength::kDrop;
+          r.data.packing = Packing::kDocuments;
         }) == Lines{});
 }
 
 TEST_CASE("a tokenizer of type file has a path, others have none") {
-  CHECK(after([](Recipe& r) { r.tokenizer.type = "file"; }) ==
+  CHECK(after([](Recipe& r) { r.tokenizer.type = TokenizerType::kFile; }) ==
         Lines{"tokenizer.path: type: file needs a path"});
   CHECK(after([](Recipe& r) { r.tokenizer.path = "t"; }) ==
         Lines{"tokenizer.path: is read for type: file only; type is byte"});
   CHECK(after([](Recipe& r) {
-          r.tokenizer.type = "bpe";
+          r.tokenizer.type = TokenizerType::kBpe;
           r.model.config.vocab_size = 1000;
         }) ==
         Lines{"model.config.vocab_size: 1000 rows are too few for tokenizer.vocab_size 4096"});
@@ -126,7 +126,7 @@ TEST_CASE("a warmup, and a decay after it, fit into the steps") {
         }) == Lines{"lr_scheduler: a warmup of 11 steps is longer than the run of 10"});
   CHECK(after([](Recipe& r) {
           r.train.max_steps = 10;
-          r.lr_scheduler.name = "wsd";
+          r.lr_scheduler.name = Decay::kWsd;
           r.lr_scheduler.warmup_steps = 9;
         }) == Lines{"lr_scheduler: a warmup of 9 steps and a decay over 0.2 of the 10 steps "
                     "overlap"});
@@ -154,7 +154,7 @@ TEST_CASE("the end of the training is given once") {
   CHECK(after([](Recipe& r) {
           r.train.max_steps.reset();
           r.train.max_time = config::Duration{60};
-          r.lr_scheduler.name = "constant";
+          r.lr_scheduler.name = Decay::kConstant;
         }) == Lines{});
 }
 
@@ -165,7 +165,7 @@ TEST_CASE("the schedule and the optimizer are complete") {
         }) ==
         Lines{"lr_scheduler.warmup_ratio: give either warmup_steps or warmup_ratio, not both"});
   CHECK(after([](Recipe& r) {
-          r.lr_scheduler.name = "wsd";
+          r.lr_scheduler.name = Decay::kWsd;
           r.lr_scheduler.warmup_ratio = 0.5;
           r.lr_scheduler.decay_ratio = 0.6;
         }) ==
