@@ -238,12 +238,12 @@ void put_attempt(Store& store, const store::Run& run, store::Attempt& attempt,
   warn_of_secrets(start, git);
   attempt.number = run.attempts;
   attempt.base_ms = run.elapsed_ms;
-  attempt.recipe_given = put(start.recipe_given);
-  attempt.recipe_resolved = put(start.recipe_resolved);
+  attempt.recipe_given_sha256 = put(start.recipe_given);
+  attempt.recipe_resolved_sha256 = put(start.recipe_resolved);
   attempt.git_commit = git.commit;
   attempt.git_branch = git.branch;
   attempt.git_dirty = git.dirty;
-  attempt.git_diff = put(git.diff);
+  attempt.git_diff_sha256 = put(git.diff);
   insert_attempt(store, run.row, attempt);
   clear_params(store, run.row);
   for (const auto& [key, value] : start.params) set_param(store, run.row, key, value);

@@ -97,22 +97,24 @@ Attempt attempt_of(const Statement& row) {
   a.working_directory = row.text(12);
   a.arguments = parse_stored(row.text(13), "attempt.arguments");
   a.recipe_path = row.text(14);
-  a.recipe_given = row.text(15);
-  a.recipe_resolved = row.text(16);
+  a.recipe_given_sha256 = row.text(15);
+  a.recipe_resolved_sha256 = row.text(16);
   a.git_commit = row.text(17);
   a.git_branch = row.text(18);
   if (!row.is_null(19)) a.git_dirty = row.integer(19) != 0;
-  a.git_diff = row.text(20);
+  a.git_diff_sha256 = row.text(20);
   a.hardware = parse_stored(row.text(21), "attempt.hardware");
   a.versions = parse_stored(row.text(22), "attempt.versions");
   return a;
 }
 
-constexpr std::string_view kSelectAttempt =
-    "SELECT number, from_step, base_ms, started_ms, ended_ms, exit_code, reason, host, boot_id, "
-    "pid, start_ticks, user, working_directory, arguments, recipe_path, recipe_given, "
-    "recipe_resolved, git_commit, git_branch, git_dirty, git_diff, hardware, versions, "
-    "pid_namespace FROM attempt WHERE run_id = ? ";
+// Returns a query for attempt_of().
+std::string select_attempt(std::string_view tail) {
+  return fmt::format(
+      "SELECT number, from_step, base_ms, started_ms, ended_ms, exit_code, reason, {} "
+      "FROM attempt WHERE run_id = ? {}",
+      kProcessColumns, tail);
+}
 
 // Sorts by the last value of a metric, equal ones by age, the newest first. Runs without a value
 // come last.
@@ -139,11 +141,8 @@ std::string sql(std::string_view head, std::string_view tail) {
 
 std::vector<std::pair<std::string, std::string>> pairs(Store& store, std::string_view select,
                                                        std::int64_t run) {
-  std::vector<std::pair<std::string, std::string>> all;
-  Statement rows = store.database().prepare(select);
-  rows.bind(run);
-  while (rows.step()) all.emplace_back(rows.text(0), rows.text(1));
-  return all;
+  const auto pair = [](const Statement& row) { return std::pair(row.text(0), row.text(1)); };
+  return store.database().collect(pair, select, run);
 }
 
 }  // namespace
@@ -232,12 +231,9 @@ std::optional<Run> find_best(Store& store, std::string_view metric, bool lowest)
 
 std::vector<Run> find_by_prefix(Store& store, std::string_view prefix, std::int64_t limit) {
   // Every character of an id is below '~'.
-  Statement rows = store.database().prepare(
-      sql(kSelectRun, "WHERE uid >= ?1 AND uid < ?1 || '~' ORDER BY uid LIMIT ?2"));
-  rows.bind(prefix, limit);
-  std::vector<Run> runs;
-  while (rows.step()) runs.push_back(run_of(store, rows));
-  return runs;
+  return store.database().collect(
+      [&](const Statement& row) { return run_of(store, row); },
+      sql(kSelectRun, "WHERE uid >= ?1 AND uid < ?1 || '~' ORDER BY uid LIMIT ?2"), prefix, limit);
 }
 
 std::vector<std::string> short_ids(Store& store, const std::vector<Run>& runs) {
@@ -271,17 +267,13 @@ std::vector<std::optional<double>> last_values(Store& store, const std::vector<R
 }
 
 std::optional<Attempt> find_attempt(Store& store, std::int64_t run, std::int64_t number) {
-  Statement row = store.database().prepare(sql(kSelectAttempt, "AND number = ?"));
+  Statement row = store.database().prepare(select_attempt("AND number = ?"));
   if (!row.bind(run, number).step()) return std::nullopt;
   return attempt_of(row);
 }
 
 std::vector<Attempt> list_attempts(Store& store, std::int64_t run) {
-  std::vector<Attempt> attempts;
-  Statement rows = store.database().prepare(sql(kSelectAttempt, "ORDER BY number"));
-  rows.bind(run);
-  while (rows.step()) attempts.push_back(attempt_of(rows));
-  return attempts;
+  return store.database().collect(attempt_of, select_attempt("ORDER BY number"), run);
 }
 
 std::vector<std::pair<std::string, Json>> list_params(Store& store, std::int64_t run) {
@@ -332,30 +324,27 @@ std::vector<Event> read_new_events(Store& store, std::int64_t run, std::int64_t&
 }
 
 std::vector<Sample> list_samples(Store& store, std::int64_t run) {
-  std::vector<Sample> samples;
-  Statement rows = store.database().prepare(
+  const auto sample = [](const Statement& row) {
+    return Sample{row.integer(0), row.integer(1), row.integer(2), row.text(3), row.text(4)};
+  };
+  return store.database().collect(
+      sample,
       "SELECT attempt, time_ms, step, prompt, text FROM sample WHERE run_id = ?1 AND NOT EXISTS ("
       "SELECT 1 FROM attempt WHERE attempt.run_id = ?1 AND attempt.number > sample.attempt "
-      "AND attempt.from_step < sample.step) ORDER BY step, id");
-  rows.bind(run);
-  while (rows.step()) {
-    samples.push_back(
-        {rows.integer(0), rows.integer(1), rows.integer(2), rows.text(3), rows.text(4)});
-  }
-  return samples;
+      "AND attempt.from_step < sample.step) ORDER BY step, id",
+      run);
 }
 
 std::vector<Artifact> list_artifacts(Store& store, std::int64_t run) {
-  std::vector<Artifact> artifacts;
-  Statement rows = store.database().prepare(
+  const auto artifact = [](const Statement& row) {
+    return Artifact{row.integer(0), row.integer(1), row.text(2),   row.text(3),
+                    row.text(4),    row.text(5),    row.integer(6)};
+  };
+  return store.database().collect(
+      artifact,
       "SELECT attempt, time_ms, role, kind, path, digest, bytes FROM artifact WHERE run_id = ? "
-      "ORDER BY id");
-  rows.bind(run);
-  while (rows.step()) {
-    artifacts.push_back({rows.integer(0), rows.integer(1), rows.text(2), rows.text(3), rows.text(4),
-                         rows.text(5), rows.integer(6)});
-  }
-  return artifacts;
+      "ORDER BY id",
+      run);
 }
 
 }  // namespace llmops::store

@@ -52,11 +52,16 @@ struct Attempt {
   ProcessIdentity process;
   std::string user, working_directory;
   Json arguments;
-  std::string recipe_path, recipe_given, recipe_resolved;
-  std::string git_commit, git_branch, git_diff;
+  std::string recipe_path, recipe_given_sha256, recipe_resolved_sha256;
+  std::string git_commit, git_branch, git_diff_sha256;
   std::optional<bool> git_dirty;  // nothing: no repository
   Json hardware, versions;
 };
+// The columns of the table attempt that describe its process and its recipe.
+inline constexpr std::string_view kProcessColumns =
+    "host, boot_id, pid, start_ticks, user, working_directory, arguments, recipe_path, "
+    "recipe_given, recipe_resolved, git_commit, git_branch, git_dirty, git_diff, hardware, "
+    "versions, pid_namespace";
 
 struct Event {
   std::int64_t attempt = 1, time_ms = 0, step = 0;
@@ -64,7 +69,7 @@ struct Event {
 };
 struct Sample {
   std::int64_t attempt = 1, time_ms = 0, step = 0;
-  std::string prompt, text;  // digests of blobs
+  std::string prompt_sha256, text_sha256;  // of blobs
 };
 struct Artifact {
   std::int64_t attempt = 1, time_ms = 0;

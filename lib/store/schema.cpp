@@ -162,7 +162,7 @@ void back_up(Database& database, const std::string& path, std::int64_t version) 
   if (path_exists(copy)) return;
   const std::string partial = copy + ".tmp";
   ::unlink(partial.c_str());
-  database.prepare("VACUUM INTO ?").bind(partial).run();
+  database.run("VACUUM INTO ?", partial);
   ::chmod(partial.c_str(), 0600);
   rename_durably(partial, copy);
 }
@@ -203,9 +203,8 @@ void migrate(Database& database, const std::string& path, std::span<const char* 
   for (auto version = static_cast<std::size_t>(database.integer("PRAGMA user_version"));
        version < scripts.size(); ++version) {
     database.execute(scripts[version]);
-    database.prepare("INSERT INTO migration(version, applied_ms, tool_version) VALUES(?, ?, ?)")
-        .bind(version + 1, wall_clock_ms(), llmops::version())
-        .run();
+    database.run("INSERT INTO migration(version, applied_ms, tool_version) VALUES(?, ?, ?)",
+                 version + 1, wall_clock_ms(), llmops::version());
   }
   database.execute("PRAGMA application_id=" + std::to_string(kApplicationId));
   database.execute("PRAGMA user_version=" + std::to_string(scripts.size()));

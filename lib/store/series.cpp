@@ -130,24 +130,18 @@ Error damaged_row(Store& store, std::int64_t run, std::string_view what) {
 std::int64_t intern_key(Store& store, std::string_view name) {
   Statement find = store.database().prepare("SELECT id FROM key WHERE name = ?");
   if (find.bind(name).step()) return find.integer(0);
-  store.database().prepare("INSERT INTO key(name) VALUES(?)").bind(name).run();
+  store.database().run("INSERT INTO key(name) VALUES(?)", name);
   return store.database().last_id();
 }
 
 std::vector<Series> list_series_unchecked(Store& store, std::int64_t run) {
-  std::vector<Series> all;
-  Statement rows = store.database().prepare(std::string(kSelectSeries) + " ORDER BY key.name");
-  rows.bind(run);
-  while (rows.step()) all.push_back(read_series(rows));
-  return all;
+  return store.database().collect(read_series, std::string(kSelectSeries) + " ORDER BY key.name",
+                                  run);
 }
 
 std::vector<Series> list_series(Store& store, std::int64_t run) {
-  std::vector<Series> all;
-  Statement rows = store.database().prepare(std::string(kSelectSeries) + " ORDER BY key.name");
-  rows.bind(run);
-  while (rows.step()) all.push_back(series_of(store, run, rows));
-  return all;
+  return store.database().collect([&](const Statement& row) { return series_of(store, run, row); },
+                                  std::string(kSelectSeries) + " ORDER BY key.name", run);
 }
 
 SeriesFinder::SeriesFinder(Store& store, std::string_view name)
@@ -212,10 +206,8 @@ std::vector<std::string> summarize_again(Store& store, std::int64_t run) {
 }
 
 void insert_series(Store& store, std::int64_t run, Series& series) {
-  store.database()
-      .prepare("INSERT INTO series(run_id, key_id, n, n_nan) VALUES(?, ?, 0, 0)")
-      .bind(run, intern_key(store, series.name))
-      .run();
+  store.database().run("INSERT INTO series(run_id, key_id, n, n_nan) VALUES(?, ?, 0, 0)", run,
+                       intern_key(store, series.name));
   series.id = store.database().last_id();
 }
 

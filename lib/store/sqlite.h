@@ -8,6 +8,8 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
+#include <vector>
 
 struct sqlite3;
 struct sqlite3_stmt;
@@ -101,7 +103,21 @@ class Database {
   // The last component of the path must not be a symbolic link.
   Database(const std::string& path, Mode mode, int busy_timeout_ms);
 
-  Statement prepare(std::string_view sql);     // one statement
+  Statement prepare(std::string_view sql);  // one statement
+  // Runs one statement with these values for its parameters.
+  template <typename... Values>
+  void run(std::string_view sql, const Values&... values) {
+    prepare(sql).bind(values...).run();
+  }
+  // Runs a query with these values; returns read(row) of each row.
+  template <typename Read, typename... Values>
+  auto collect(Read read, std::string_view sql, const Values&... values) {
+    Statement rows = prepare(sql);
+    rows.bind(values...);
+    std::vector<decltype(read(std::as_const(rows)))> all;
+    while (rows.step()) all.push_back(read(std::as_const(rows)));
+    return all;
+  }
   void execute(const std::string& sql);        // any number of statements, rows dropped
   std::int64_t integer(std::string_view sql);  // first column of the first row, else 0
   std::int64_t last_id() const;

@@ -226,10 +226,8 @@ void Writer::commit() {
       throw;
     }
   }
-  store_.database()
-      .prepare("UPDATE run SET heartbeat_ms = ?, elapsed_ms = ? WHERE id = ?")
-      .bind(wall_clock_ms(), elapsed_ms(), run_)
-      .run();
+  store_.database().run("UPDATE run SET heartbeat_ms = ?, elapsed_ms = ? WHERE id = ?",
+                        wall_clock_ms(), elapsed_ms(), run_);
   transaction.commit();
 }
 

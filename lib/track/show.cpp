@@ -158,11 +158,11 @@ std::string attempts_text(const std::vector<store::Attempt>& attempts, bool colo
 }
 
 std::string sample_text(Store& store, const store::Sample& sample, bool color) {
-  const std::string prompt = get_blob(store, sample.prompt);
+  const std::string prompt = get_blob(store, sample.prompt_sha256);
   const std::string title =
       prompt.empty() ? fmt::format("Sample at step {}", sample.step)
                      : fmt::format("Sample at step {} of \"{}\"", sample.step, printable(prompt));
-  return heading(title, color) + printable(get_blob(store, sample.text), true) + '\n';
+  return heading(title, color) + printable(get_blob(store, sample.text_sha256), true) + '\n';
 }
 
 store::Attempt newest_attempt(Store& store, const store::Run& run) {
@@ -262,15 +262,15 @@ Json show_json(Store& store, const store::Run& run) {
   put_map("digests", list_digests(store, run.row));
   object.set("recipe", Json()
                            .set("path", attempt.recipe_path)
-                           .set("given", blob_json(store, attempt.recipe_given))
-                           .set("resolved", blob_json(store, attempt.recipe_resolved)));
+                           .set("given", blob_json(store, attempt.recipe_given_sha256))
+                           .set("resolved", blob_json(store, attempt.recipe_resolved_sha256)));
   Json git;
   if (!attempt.git_commit.empty()) {
     git = Json()
               .set("commit", attempt.git_commit)
               .set("branch", attempt.git_branch)
               .set("dirty", attempt.git_dirty)
-              .set("diff_sha256", attempt.git_diff);
+              .set("diff_sha256", attempt.git_diff_sha256);
   }
   object.set("git", git);
   object.set("hardware", attempt.hardware);
@@ -292,8 +292,8 @@ Json show_json(Store& store, const store::Run& run) {
     samples.push(Json()
                      .set("time", iso_time(s.time_ms))
                      .set("step", s.step)
-                     .set("prompt", blob_json(store, s.prompt))
-                     .set("text", blob_json(store, s.text)));
+                     .set("prompt", blob_json(store, s.prompt_sha256))
+                     .set("text", blob_json(store, s.text_sha256)));
   }
   for (const auto& a : list_artifacts(store, run.row)) {
     artifacts.push(Json()
@@ -311,9 +311,9 @@ Json show_json(Store& store, const store::Run& run) {
 
 std::string recorded_text(Store& store, const store::Run& run, Recorded what) {
   const store::Attempt attempt = newest_attempt(store, run);
-  const std::string& digest = what == Recorded::kRecipeGiven      ? attempt.recipe_given
-                              : what == Recorded::kRecipeResolved ? attempt.recipe_resolved
-                                                                  : attempt.git_diff;
+  const std::string& digest = what == Recorded::kRecipeGiven      ? attempt.recipe_given_sha256
+                              : what == Recorded::kRecipeResolved ? attempt.recipe_resolved_sha256
+                                                                  : attempt.git_diff_sha256;
   if (digest.empty()) {
     throw Error(ExitCode::kNotFound,
                 fmt::format("run {} has no {}", printable(run.name),
