@@ -46,9 +46,10 @@ class Facts {
     if (!object.is_object()) return;
     for (const auto& [key, value] : object.as_object()) add(key, fact_text(key, value));
   }
+  std::string lines(bool color) const { return table_.text(color, 2); }
   std::string text(std::string_view title, bool color) const {
-    const std::string lines = table_.text(color, 2);
-    return lines.empty() ? "" : heading(title, color) + lines;
+    const std::string all = lines(color);
+    return all.empty() ? "" : heading(title, color) + all;
   }
 
  private:
@@ -68,8 +69,7 @@ std::string summary_text(const store::Run& run, bool color) {
   facts.add("started", local_time(run.created_ms));
   facts.add("took", format_seconds(1e-3 * static_cast<double>(run.elapsed_ms)));
   facts.add("output", run.output_dir);
-  const std::string lines = facts.text("", color);
-  return text + lines.substr(lines.find('\n', 1) + 1);  // its heading is the line above
+  return text + facts.lines(color);
 }
 
 std::string git_text(const store::Attempt& attempt) {

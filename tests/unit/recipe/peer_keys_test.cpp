@@ -10,9 +10,9 @@ namespace llmops::recipe {
 
 namespace {
 std::set<std::string> our_keys() {
-  Recipe standard;
+  Recipe defaults;
   std::set<std::string> names;
-  for (const config::Key& key : config::keys(config::fields_of(standard))) names.insert(key.path);
+  for (const config::Key& key : config::keys(config::fields_of(defaults))) names.insert(key.path);
   return names;
 }
 }  // namespace
