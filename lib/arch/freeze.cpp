@@ -38,7 +38,7 @@ ParameterLayout frozen_layout(const TransformerConfig& config,
   std::vector<std::string> frozen(all.parameters.size()), kept(all.parameters.size());
   std::vector<bool> used(patterns.size(), false);
   for (const HfTensor& tensor : tensors) {
-    if (tensor.zero) continue;  // written, but not there
+    if (tensor.zero) continue;  // in the file, but not in this model
     bool freezes = false;
     for (std::size_t i = 0; i < patterns.size(); ++i) {
       if (!matches(patterns[i], tensor.name)) continue;
@@ -54,7 +54,7 @@ ParameterLayout frozen_layout(const TransformerConfig& config,
     if (frozen[i].empty() || kept[i].empty()) continue;
     throw usage_error("{} and {} are one matrix here and freeze together", frozen[i], kept[i]);
   }
-  std::set<std::string> names;  // ours
+  std::set<std::string> names;  // Parameter::name
   for (std::size_t i = 0; i < frozen.size(); ++i) {
     if (!frozen[i].empty()) names.insert(all.parameters[i].name);
   }

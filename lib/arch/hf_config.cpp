@@ -1,17 +1,16 @@
 #include <array>
 
-#include "arch/check.h"
 #include "arch/transformer_config.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/text.h"
 
-// config.json as transformers 4 and 5 write it. GPT-2 always has biases there; a model of ours
+// Reads and writes config.json as transformers 4 and 5 do. GPT-2 always has biases there; a model
 // without them is saved with zero biases and a key that transformers keeps but does not use.
 namespace llmops::arch {
 namespace {
 
-// Those of large models with all their languages and tasks stay under 100 KB.
+// The files of large models, with all their languages and tasks, are under 100 KB.
 constexpr std::size_t kMaxConfigBytes = std::size_t{1} << 20;
 constexpr const char* kDropout = "llmops_dropout";
 constexpr const char* kAttentionBias = "llmops_attention_bias";
@@ -31,7 +30,7 @@ constexpr std::array<ActivationName, 5> kActivations{{
     {Activation::kSilu, "swish"},
 }};
 
-// Members of a config.json, null and missing taken as the default of transformers.
+// The members of a config.json. A null or missing member has the default of transformers.
 class Reader {
  public:
   Reader(const Json& json, const std::string& path) : json_(json), path_(path) {
@@ -70,7 +69,7 @@ class Reader {
     if (!value->is_string()) throw damaged("{} is not a string", key).at(path_);
     return value->as_string();
   }
-  // A feature we do not compute; computing on without it would give other numbers.
+  // Refuses a feature that is not implemented: computing without it would give other numbers.
   [[noreturn]] void refuse(std::string_view key, std::string_view value) const {
     throw damaged("{} {} is not supported", key, printable(value)).at(path_);
   }
@@ -93,8 +92,8 @@ Activation read_activation(const Reader& in, std::string_view key, std::string_v
   in.refuse(key, name);
 }
 
-// A list of end tokens gives the first: the others stand in generation_config.json. Ids outside
-// the vocabulary (transformers' defaults for small vocabularies, -1 for "none") are no ids.
+// Returns the first of a list of end tokens: the others are in generation_config.json. Ids outside
+// the vocabulary (transformers' defaults for small vocabularies, -1 for "none") are ignored.
 std::optional<std::int64_t> read_token(const Reader& in, std::string_view key,
                                        std::int64_t vocab_size) {
   const Json* value = in.find(key);
@@ -114,7 +113,7 @@ void read_gpt2(const Reader& in, TransformerConfig& c) {
   c.max_positions = in.required("n_positions");
   if (c.heads < 1) in.refuse("n_head", std::to_string(c.heads));
   c.head_dim = c.hidden_size / c.heads;
-  // 4 C is only formed when C is small enough; check() refuses the rest.
+  // 4 C is computed only if C is small enough; check() refuses a larger C.
   const std::int64_t C = c.hidden_size;
   c.intermediate_size = in.integer("n_inner", C > 0 && C <= (1 << 20) ? 4 * C : 0);
   c.activation = read_activation(in, "activation_function", "gelu_new");
@@ -123,7 +122,7 @@ void read_gpt2(const Reader& in, TransformerConfig& c) {
   c.norm_bias = in.flag(kNormBias, true);
   c.norm_eps = in.number("layer_norm_epsilon", 1e-5);
   c.tied = in.flag("tie_word_embeddings", true);
-  // Dropout never changes what a trained model computes, so one value stands for the three.
+  // Dropout never changes the output of a trained model, so one value represents the three.
   c.dropout = in.number("resid_pdrop", 0.1);
   if (!in.flag("scale_attn_weights", true)) in.refuse("scale_attn_weights", "false");
   for (const char* key : {"scale_attn_by_inverse_layer_idx", "add_cross_attention"}) {
@@ -167,10 +166,10 @@ void read_llama(const Reader& in, const std::string& path, TransformerConfig& c)
   c.attention_bias = in.flag("attention_bias", false);
   c.mlp_bias = in.flag("mlp_bias", false);
   c.tied = in.flag("tie_word_embeddings", false);
-  // attention_dropout acts on the attention weights alone; ours acts on the branches as well.
+  // attention_dropout acts on the attention weights alone; dropout here acts on the branches too.
   c.dropout = in.number(kDropout, 0.0);
   if (!mistral) return;
-  // null says "no window"; only a missing key has transformers' default.
+  // null means no window; only a missing key has transformers' default.
   c.sliding_window = in.integer("sliding_window", in.has("sliding_window") ? 0 : 4096);
   if (const Json* types = in.find("layer_types"); types != nullptr && types->is_array()) {
     for (const Json& type : types->as_array()) {
@@ -278,7 +277,7 @@ Json write_hf_config(const TransformerConfig& config) {
   } else {
     write_llama(config, out);
   }
-  // Ids that are null here would otherwise be transformers' defaults (50256, 1, 2).
+  // Without this, transformers would give ids that are null here its defaults (50256, 1, 2).
   out.set("initializer_range", config.initializer_range)
       .set("bos_token_id", config.bos_token_id)
       .set("eos_token_id", config.eos_token_id)

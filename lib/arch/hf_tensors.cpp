@@ -33,7 +33,7 @@ class HfMap {
  private:
   static constexpr std::size_t kAbsent = ~std::size_t{0};
 
-  // A parameter of the model, which it need not have.
+  // A parameter that a model may lack.
   struct Place {
     Part part;
     int layer = -1;

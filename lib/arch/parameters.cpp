@@ -6,7 +6,7 @@
 namespace llmops::arch {
 namespace {
 
-// A 64-byte line of floats: kernels may load whole vectors from every tensor's start.
+// A 64-byte line of floats: kernels may load whole vectors from the start of every tensor.
 constexpr std::int64_t kAlignment = 16;
 
 constexpr std::array<PartTraits, kParts> kTraits{{

@@ -4,20 +4,19 @@
 #include <cmath>
 #include <vector>
 
-#include "arch/check.h"
 #include "base/error.h"
 #include "base/text.h"
 
 namespace llmops::arch {
 namespace {
 
-// With these bounds every product below stays far under 2^63: one block holds at most
+// With these bounds every product below is far under 2^63: one block has at most
 // 7 * 2^40 weights, a thousand blocks under 2^53.
 constexpr std::int64_t kMaxLayers = 1000;
 constexpr std::int64_t kMaxSize = std::int64_t{1} << 20;
 constexpr std::int64_t kMaxVocab = std::int64_t{1} << 24;
 
-// Collects what does not fit; one sentence each.
+// Collects the problems of a config, one sentence each.
 class Problems {
  public:
   explicit Problems(const TransformerConfig& config) : c_(config) {}
@@ -91,7 +90,7 @@ class Problems {
     }
   }
 
-  // What GPT2LMHeadModel can hold.
+  // The limits of GPT2LMHeadModel.
   void gpt2() {
     require(c_.norm == Norm::kLayerNorm, "gpt2 has LayerNorm, not RMSNorm");
     require(c_.positions == Positions::kLearned, "gpt2 has learned positions, not rotary ones");
@@ -103,7 +102,7 @@ class Problems {
     require(c_.sliding_window == 0, "gpt2 has no sliding window");
   }
 
-  // What LlamaForCausalLM and MistralForCausalLM can hold.
+  // The limits of LlamaForCausalLM and MistralForCausalLM.
   void llama() {
     const std::string& f = c_.family;
     require(c_.norm == Norm::kRmsNorm, "{} has RMSNorm, not LayerNorm", f);

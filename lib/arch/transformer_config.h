@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/json.h"
 
@@ -12,9 +13,9 @@ enum class Norm { kLayerNorm, kRmsNorm };
 enum class Positions { kLearned, kRope };
 enum class Activation { kGeluTanh, kGelu, kSilu };
 
-// One decoder-only transformer, pre-norm. A family (gpt2, llama, mistral) is a reader of its
-// Hugging Face config.json and a map of tensor names; everything else is here. Sizes are counts of
-// elements.
+// The shape of a decoder-only transformer, pre-norm. A family (gpt2, llama, mistral) is a reader of
+// its Hugging Face config.json (hf_config.cpp) and a map of tensor names (hf_tensors.cpp);
+// everything else is here. Sizes are counts of elements.
 struct TransformerConfig {
   std::string family = "gpt2";
 
@@ -37,7 +38,7 @@ struct TransformerConfig {
   bool tied = false;       // the head shares the embedding's weights
   double norm_eps = 1e-5;
   double rope_theta = 10000.0;
-  std::int64_t sliding_window = 0;  // keys a query sees, itself included; 0 = all
+  std::int64_t sliding_window = 0;  // keys that a query sees, itself included; 0 = all
 
   double dropout = 0.0;  // on embeddings, attention weights and both residual branches
   double initializer_range = 0.02;
@@ -57,13 +58,16 @@ struct TransformerConfig {
   bool operator==(const TransformerConfig&) const = default;
 };
 
-// Throws Error(kUsage) listing what does not fit (heads not divisible, odd head_dim with rope, a
-// mix that no Hugging Face class can hold …). Every number is bounded here before anything is
+// Returns the problems of a config, one sentence each (heads not divisible, odd head_dim with rope,
+// a mix that no Hugging Face class has …). Every number is bounded here before anything is
 // allocated.
+std::vector<std::string> problems_of(const TransformerConfig& config);
+// Throws Error(kUsage) with the problems, if there are any.
 void check(const TransformerConfig& config);
 
-// Hugging Face config.json, model_type gpt2, llama, mistral. Unknown types and features we do not
-// compute (rope scaling, other activations) are refused with Error(kDamaged) naming `path`.
+// Reads a Hugging Face config.json of model_type gpt2, llama or mistral. Throws Error(kDamaged) at
+// `path` for other types and for features that are not implemented (rope scaling, other
+// activations).
 TransformerConfig read_hf_config(const Json& json, const std::string& path);
 TransformerConfig load_hf_config(const std::string& folder);  // its config.json
 Json write_hf_config(const TransformerConfig& config);

@@ -9,13 +9,14 @@ namespace llmops {
 namespace {
 
 constexpr std::array<ExitCodeInfo, 15> kTable{{
-    {ExitCode::kOk, "ok", "Done; everything that was asked is there."},
+    {ExitCode::kOk, "ok", "Done; everything that was asked for is there."},
     {ExitCode::kFailed, "failed", "The command failed; also a second signal."},
     {ExitCode::kUsage, "usage", "Arguments, recipe or data are wrong; nothing was started."},
     {ExitCode::kGateFailed, "gate_failed", "An expectation does not hold."},
-    {ExitCode::kInconclusive, "inconclusive", "The evidence does not decide the question."},
+    {ExitCode::kInconclusive, "inconclusive",
+     "An expectation could not be judged, and no other failed."},
     {ExitCode::kBudgetSpent, "budget_spent", "Budget or max_time spent; saved and resumable."},
-    {ExitCode::kOutOfMemory, "out_of_memory", "The memory does not suffice."},
+    {ExitCode::kOutOfMemory, "out_of_memory", "Not enough memory."},
     {ExitCode::kDiverged, "diverged",
      "Training diverged and rolling back did not help, or a model's loss is not finite."},
     {ExitCode::kNotFound, "not_found", "The named thing does not exist."},
@@ -46,9 +47,9 @@ Error::Error(ExitCode code, std::string message) : code_(code), message_(std::mo
 }
 
 Error& Error::at(std::string_view file, int line, int column) & {
-  place_ = file;
-  if (line > 0) place_ += fmt::format(":{}", line);
-  if (line > 0 && column > 0) place_ += fmt::format(":{}", column);
+  location_ = file;
+  if (line > 0) location_ += fmt::format(":{}", line);
+  if (line > 0 && column > 0) location_ += fmt::format(":{}", column);
   compose();
   return *this;
 }
@@ -66,7 +67,7 @@ Error&& Error::hint(std::string_view remedy) && {
 
 void Error::compose() {
   text_.clear();
-  if (!place_.empty()) text_ += place_ + ": ";
+  if (!location_.empty()) text_ += location_ + ": ";
   text_ += message_;
   if (!hint_.empty()) text_ += "; " + hint_;
 }

@@ -10,7 +10,7 @@
 
 namespace llmops {
 
-// The one exception of the library: what is wrong, where, and what to do about it. It ends a
+// The one exception of the library: it names the problem, the place and the remedy. It ends a
 // command; expected outcomes (not found, busy) are values. Only command/ catches and prints it.
 //
 //   throw Error{ExitCode::kUsage, "unknown key"}.at("recipe.yaml", 12, 3).hint("did you mean …?");
@@ -32,7 +32,7 @@ class Error : public std::exception {
   void compose();
 
   ExitCode code_;
-  std::string message_, place_, hint_, text_;
+  std::string message_, location_, hint_, text_;
 };
 
 // Shorthands: throw usage_error("no such file: {}", path);
@@ -49,8 +49,9 @@ Error failed(fmt::format_string<Args...> format, Args&&... args) {
   return Error(ExitCode::kFailed, fmt::format(format, std::forward<Args>(args)...));
 }
 
-// A system call failed: message, path and errno's text. ENOSPC, EDQUOT, EFBIG, EROFS and a lack of
-// descriptors have the code kStorage; all else has `otherwise`, EIO of a reader too.
+// Returns the error of a failed system call: message, path and the text of errno. ENOSPC, EDQUOT,
+// EFBIG, EROFS, EMFILE and ENFILE have the code kStorage and ENOMEM has kOutOfMemory. Every other
+// errno has `otherwise`, including EIO of a reader.
 Error system_error(std::string_view doing, std::string_view path, int error_number,
                    ExitCode otherwise = ExitCode::kStorage);
 
@@ -61,7 +62,8 @@ namespace detail {
 
 }  // namespace llmops
 
-// A broken invariant is a bug: throws Error(kFailed) that says so, with file and line.
+// Throws Error(kFailed) with file and line unless the condition holds. For invariants: a broken one
+// is a bug.
 #define LLMOPS_CHECK(condition, ...)                                 \
   do {                                                               \
     if (!(condition)) [[unlikely]]                                   \

@@ -69,7 +69,7 @@ std::string absolute_path(const std::string& path) {
   if (!path.starts_with('/')) {
     std::error_code error;
     const std::filesystem::path here = std::filesystem::current_path(error);
-    if (error) throw system_error("cannot tell", "the working directory", error.value());
+    if (error) throw system_error("cannot find", "the working directory", error.value());
     whole = here / whole;
   }
   std::string text = whole.lexically_normal().string();
@@ -91,8 +91,8 @@ std::string read_file(const std::string& path, std::size_t max_bytes, ExitCode c
     return Error(code, fmt::format("cannot read {}: larger than {} bytes", path, max_bytes));
   };
   if (size > max_bytes) throw refuse_size();
-  // One byte more than the size, so that the end is seen in the same read; a file of /proc has
-  // size 0 and grows the buffer.
+  // One byte more than the size: the read that fills the buffer then also finds the end. A file of
+  // /proc has size 0 and grows the buffer.
   std::string content(static_cast<std::size_t>(size) + 1, '\0');
   std::size_t filled = 0;
   for (;;) {
@@ -204,8 +204,8 @@ bool stamp_is_final(const std::string& path) {
   ::clock_gettime(CLOCK_REALTIME, &now);
   const std::int64_t age_ms =
       (now.tv_sec - changed.tv_sec) * 1000 + (now.tv_nsec - changed.tv_nsec) / 1'000'000;
-  // Linux stamps with the time of its last tick, 10 ms apart at most. Whole milliseconds are the
-  // mark of a file system with coarser steps, up to the 2 s of FAT.
+  // Linux uses the time of its last tick; ticks are at most 10 ms apart. A time in whole
+  // milliseconds comes from a file system with coarser steps, up to the 2 s of FAT.
   return age_ms > (changed.tv_nsec % 1'000'000 == 0 ? 2000 : 50);
 }
 
@@ -214,7 +214,7 @@ void sync_directory(const std::string& path) {
   const Descriptor directory(
       retry([&] { return ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); }));
   if (directory.get() < 0) throw system_error("cannot open directory", path, errno);
-  // Some network file systems cannot sync a directory and say EINVAL.
+  // Some network file systems cannot sync a directory and return EINVAL.
   if (::fsync(directory.get()) != 0 && errno != EINVAL) {
     throw system_error("cannot sync", path, errno);
   }
@@ -228,7 +228,7 @@ void rename_durably(const std::string& from, const std::string& to) {
 
 void write_file_durably(const std::string& path, std::string_view content) {
   const std::string temporary = fmt::format("{}.tmp.{}", path, ::getpid());
-  ::unlink(temporary.c_str());  // of a process with this pid that was killed
+  ::unlink(temporary.c_str());  // left by a killed process that had the same pid
   {
     FileWriter writer(temporary);
     writer.write(content);

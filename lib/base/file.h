@@ -16,16 +16,16 @@ namespace llmops {
 // are UTF-8 bytes. Every function throws Error (kStorage for write failures, kUsage or the given
 // code for unreadable input) and never leaves a half-written file under its final name.
 
-// A named point where a test may disturb the process: LLMOPS_FAULT="name:k:action" acts on the k-th
-// passing of the point ("k+": on all from the k-th); name "*" counts every point, so a loop over k
-// visits each write, sync and rename of a program; several faults are separated by commas. Actions:
-// kill and the signals term, int, hup and usr1, which the process sends to itself; the errors
-// enospc, eio, edquot, erofs and emfile; nan, where numbers pass. Costs one branch when the
-// variable is unset. Returns the errno to inject, kNotFiniteFault for nan, 0 for none; not for
-// kill.
+// A named point where a test can disturb the process (fault_point.cpp).
+// LLMOPS_FAULT="name:k:action" acts the k-th time the process passes the point ("k+": from the k-th
+// time on). The name "*" counts every point, so a loop over k visits each write, sync and rename of
+// a program. Commas separate several faults. Actions: kill and the signals term, int, hup and usr1,
+// which the process sends to itself; the errors enospc, eio, edquot, erofs and emfile; nan, at
+// points that numbers pass. Returns the errno to inject, kNotFiniteFault for nan, 0 for no fault;
+// kill does not return. Costs one branch when the variable is unset.
 inline constexpr int kNotFiniteFault = -1;
 int fault_point(const char* name);
-// The same from within a process; "" disarms.
+// Sets the faults of this process in place of LLMOPS_FAULT; "" removes them.
 void arm_fault(std::string_view specification);
 
 bool path_exists(const std::string& path);
@@ -34,39 +34,41 @@ std::string join_path(std::string_view directory, std::string_view name);
 std::string parent_path(std::string_view path);  // "." when there is none
 std::string base_name(std::string_view path);
 std::string absolute_path(const std::string& path);  // lexical, against the working directory
-// Whether both paths lead to the same existing file or folder, over links too.
+// Whether both paths lead to the same existing file or folder; links are followed.
 bool is_same_file(const std::string& one, const std::string& other);
 
-// The whole content of a regular file; refuses directories, FIFOs and devices, and files larger
-// than max_bytes. Missing or unreadable: `code`.
+// Returns the whole content of a regular file. Throws Error(`code`) when it is missing, unreadable,
+// larger than max_bytes, or a directory, FIFO or device.
 std::string read_file(const std::string& path, std::size_t max_bytes = std::size_t{1} << 40,
                       ExitCode code = ExitCode::kUsage);
 
 void make_directories(const std::string& path);
-// The path, or the first of the folders above it that exists.
+// Returns the path if it exists, else the nearest folder above it that does.
 std::string nearest_existing(std::string path);
-// Throws Error(kStorage) when the folder, or the nearest existing one above it, cannot be written:
-// what make_directories() and writing there would meet, found without changing anything.
+// Throws Error(kStorage) when the folder, or the nearest existing one above it, is not writable:
+// the error that make_directories() and a write there would throw, found without changing anything.
 void require_writable_folder(const std::string& path);
-// Names of the entries, sorted bytewise, without "." and "..". Missing or unreadable: `code`.
+// Returns the names of the entries, sorted bytewise, without "." and "..". Throws Error(`code`)
+// when the directory is missing or unreadable.
 std::vector<std::string> list_directory(const std::string& path, ExitCode code = ExitCode::kUsage);
 void remove_all(const std::string& path);
 std::uint64_t free_bytes(const std::string& path);  // for an unprivileged writer
-// Device, inode, size, mtime and ctime: shows whether a file is still the one that was read. An
-// mtime can be set back, a ctime cannot.
+// Returns device, inode, size, mtime and ctime as one text, to check later that a file is still the
+// one that was read. A program can set an mtime back, but not a ctime.
 std::string file_stamp(const std::string& path);
-// Whether every later change of the file gives it another stamp. False for a file that was changed
-// just now: file systems count time in steps, and two changes within one look the same.
+// Whether every later change of the file gives it another stamp. False for a file that has just
+// changed: file systems count time in steps, and two changes within one step have the same stamp.
 bool stamp_is_final(const std::string& path);
 
 void sync_directory(const std::string& path);
 // Renames and syncs the directory of `to`; replaces an existing file at once.
 void rename_durably(const std::string& from, const std::string& to);
-// Publishes content under path: temporary name beside it, write, fsync, rename, fsync directory.
+// Publishes content under path: writes a temporary file in the same folder, syncs it, renames it
+// and syncs the folder.
 void write_file_durably(const std::string& path, std::string_view content);
 
-// A new file written sequentially and made durable by close(): fsync is checked, never retried. A
-// file that was not closed is removed by the destructor.
+// A new file, written sequentially and made durable by close(), which checks fsync and never
+// retries it (file_writer.cpp). The destructor removes a file that was not closed.
 class FileWriter {
  public:
   explicit FileWriter(const std::string& path, int mode = 0644);  // O_EXCL | O_CLOEXEC
@@ -87,8 +89,9 @@ class FileWriter {
   void flush();
 };
 
-// A regular file, open for reading at any place, from any thread. It keeps the file that it opened
-// when that is deleted or replaced. Not a mapping: one that is cut ends the process.
+// A regular file, open for reading at any offset, from any thread. It still reads the file that it
+// opened after that was deleted or replaced. Not a mapping: if another process cuts a mapped file,
+// reading it ends this process (SIGBUS).
 class RandomAccessFile {
  public:
   explicit RandomAccessFile(std::string path);
@@ -98,7 +101,7 @@ class RandomAccessFile {
 
   const std::string& path() const { return path_; }
   std::uint64_t size() const { return size_; }  // when it was opened
-  // Fills `out` from that offset. False when the file ends before.
+  // Fills `out` from this offset. False when the file ends before `out` is full.
   bool read(std::uint64_t offset, std::span<std::byte> out) const;
 
  private:
@@ -107,11 +110,11 @@ class RandomAccessFile {
   int fd_ = -1;
 };
 
-// An advisory lock (flock) on a file that is created when missing, or on a directory; released by
-// the destructor or by the end of the process.
+// An advisory lock (flock) on a directory, or on a file, which is created if it is missing. The
+// destructor or the end of the process releases it (file_lock.cpp).
 class FileLock {
  public:
-  // Nothing when another process holds it and wait_ms has passed.
+  // Returns nothing when another process still holds it after wait_ms.
   static std::optional<FileLock> acquire(const std::string& path, int wait_ms = 0);
   ~FileLock();
   FileLock(FileLock&& other) noexcept;

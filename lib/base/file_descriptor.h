@@ -9,7 +9,7 @@
 #include "base/error.h"
 #include "base/file.h"
 
-// For the files of base/ that make system calls on descriptors.
+// For sources that make system calls on descriptors.
 namespace llmops::detail {
 
 // Owns a descriptor.

@@ -26,7 +26,8 @@ class Sha256 {
 };
 
 std::string sha256(std::string_view bytes);
-// Of a file of a model, read in blocks. Throws Error(kDamaged) when it cannot be read.
+// Returns the digest of a model's file, read in blocks. Throws Error(kDamaged) when it is
+// unreadable.
 std::string sha256_file(const std::string& path);
 
 }  // namespace llmops

@@ -26,7 +26,7 @@ namespace {
   throw damaged("expected {}, found {}", wanted, is);
 }
 
-// Tells the handler how far the parser has read.
+// Reports to the handler how far the parser has read.
 class CountingIterator {
  public:
   using iterator_category = std::input_iterator_tag;
@@ -54,8 +54,8 @@ class CountingIterator {
   const char** cursor_;
 };
 
-// Builds the value from events: nlohmann's own tree drops duplicate keys and recurses without a
-// bound, its event parser does neither.
+// Builds the value from events. nlohmann's own tree drops duplicate keys and recurses without a
+// bound; its event parser does neither.
 class Builder {
  public:
   explicit Builder(const JsonLimits& limits) : limits_(limits) {}
@@ -232,7 +232,7 @@ Json parse_json(std::string_view text, std::string_view name, const JsonLimits& 
   const auto refuse = [&](std::size_t offset, std::string_view why) {
     return damaged("{}: byte {}: not valid JSON: {}", name, offset, printable(why));
   };
-  // nlohmann takes a NUL for the end of the text.
+  // nlohmann ends the text at a NUL.
   if (const std::size_t nul = text.find('\0'); nul != std::string_view::npos) {
     throw refuse(nul, "NUL byte");
   }

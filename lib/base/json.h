@@ -10,8 +10,8 @@
 
 namespace llmops {
 
-// A JSON value (RFC 8259). Objects keep the order of their keys. Integers and doubles are kept
-// apart: 2^53 + 1 survives. Values are plain data; copy and move are deep.
+// A JSON value (RFC 8259). Objects keep the order of their keys. Integers and doubles are different
+// types, so 2^53 + 1 survives. Values are plain data; copy and move are deep.
 class Json {
  public:
   using Array = std::vector<Json>;
@@ -57,7 +57,7 @@ class Json {
   Array& as_array();
   Object& as_object();
 
-  // The member, or nullptr; also nullptr when this is no object.
+  // The member; nullptr when there is none or this is not an object.
   const Json* find(std::string_view key) const;
   // The member; throws Error(kDamaged) naming the key when it is missing.
   const Json& at(std::string_view key) const;
@@ -67,8 +67,8 @@ class Json {
   Json& push(Json value);
   std::size_t size() const;  // of an array or object, else 0
 
-  // indent 0: one line without spaces after separators ("{\"a\":1}"); else pretty. Text is escaped
-  // so that control bytes never appear raw; NaN and infinities are written as strings.
+  // indent 0: one line without spaces after separators ("{\"a\":1}"); else pretty. Escapes every
+  // control byte, and writes NaN and infinities as strings.
   std::string dump(int indent = 0) const;
 
   bool operator==(const Json&) const = default;
@@ -82,8 +82,8 @@ struct JsonLimits {
   std::size_t max_nodes = 50'000'000;
 };
 
-// Throws Error(kDamaged) with `name` and the byte offset as the place for anything that is not one
-// valid UTF-8 JSON value within the limits; a duplicate key is an error. Files: up to 64 MiB.
+// Throws Error(kDamaged) at `name` and the byte offset unless the text is one JSON value in valid
+// UTF-8, within the limits and without duplicate keys. Files may have up to 64 MiB.
 Json parse_json(std::string_view text, std::string_view name, const JsonLimits& limits = {});
 Json load_json(const std::string& path, const JsonLimits& limits = {});
 

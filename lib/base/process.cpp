@@ -158,7 +158,7 @@ std::optional<bool> is_alive(const ProcessIdentity& process) {
 bool is_ending(std::string_view text, std::string_view status) {
   constexpr std::int64_t kExiting = 4;  // PF_EXITING of the kernel's sched.h
   const std::optional<ProcessStat> stat = parse_stat(text);
-  // A zombie has ended; only its parent has not looked yet.
+  // A zombie has ended; only its parent has not waited for it yet.
   return !stat || status.empty() || stat->state == 'Z' || stat->state == 'X' ||
          (stat->flags & kExiting) != 0 || is_kill_pending(status, "\nSigPnd:") ||
          is_kill_pending(status, "\nShdPnd:");
@@ -180,7 +180,7 @@ CommandOutput run_command(const std::vector<std::string>& arguments, int timeout
   if (!pid) return result;
   const double deadline = monotonic_seconds() + 1e-3 * timeout_ms;
   drain(read_end.get(), deadline, max_bytes, result.output);
-  // A program that still writes beyond the limit would wait for a reader for ever.
+  // A program that still writes after the limit would wait for a reader for ever.
   if (result.output.size() >= max_bytes) ::kill(-*pid, SIGKILL);
   result.status = await(*pid, deadline);
   return result;
@@ -198,7 +198,7 @@ std::thread start_thread(std::function<void()> work) {
 }
 
 void require_threads(int count) {
-  // A thread that has been joined counts until the kernel has let go of its entry.
+  // A joined thread still counts until the kernel has removed its entry, which is waited for below.
   const auto alive = [] { return list_directory("/proc/self/task").size(); };
   const std::size_t before = alive();
   std::promise<void> end;

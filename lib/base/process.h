@@ -15,14 +15,14 @@ namespace llmops {
 struct ProcessIdentity {
   std::string host, boot_id;
   std::int64_t pid = 0, start_ticks = 0;
-  std::string pid_namespace;  // where pid counts: "pid:[4026531836]"; empty: not known
+  std::string pid_namespace;  // in which pid is valid: "pid:[4026531836]"; empty: unknown
 };
 ProcessIdentity this_process();
-// True, false, or unknown (another host or PID namespace: its processes cannot be seen). A process
-// that is ending is not alive.
+// Whether the process is alive; nothing when it runs on another host or in another PID namespace,
+// whose processes are invisible here. A process that is ending is not alive.
 std::optional<bool> is_alive(const ProcessIdentity& process);
-// Whether a process has ended, is ending, or was killed and ends once a system call returns, by
-// the texts of its /proc/PID/stat and /proc/PID/status. It may still hold memory, files and locks.
+// Whether a process has ended, is ending, or was killed and ends when a system call returns; by the
+// texts of its /proc/PID/stat and /proc/PID/status. It may still hold memory, files and locks.
 bool is_ending(std::string_view stat, std::string_view status);
 
 struct CommandOutput {
@@ -33,10 +33,10 @@ struct CommandOutput {
 CommandOutput run_command(const std::vector<std::string>& arguments, int timeout_ms = 5000,
                           std::size_t max_bytes = std::size_t{16} << 20);
 
-// Throws Error(kFailed) where a limit of processes forbids another thread.
+// Starts a thread. Throws Error(kFailed) when a limit on processes forbids another one.
 std::thread start_thread(std::function<void()> work);
-// Throws the same unless `count` more threads can run at once. For before a library that ends the
-// process when it cannot start a thread.
+// Throws the same Error unless `count` more threads can run at once. Call it before a library that
+// ends the process when it cannot start a thread.
 void require_threads(int count);
 
 }  // namespace llmops

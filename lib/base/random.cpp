@@ -24,8 +24,8 @@ std::array<std::uint32_t, 4> philox(std::uint64_t key, std::uint64_t low, std::u
 }
 
 Random::Random(std::uint64_t seed, RandomStream stream, std::uint64_t a, std::uint64_t b) {
-  // One philox block turns (seed, stream, a, b) into a key: distinct coordinates, distinct keys
-  // up to 2^-64 collisions.
+  // One philox block turns (seed, stream, a, b) into a key. Two coordinates share a key with
+  // probability 2^-64.
   const auto mixed = philox(seed ^ (std::uint64_t{static_cast<std::uint32_t>(stream)} << 56), a, b);
   key_ = (std::uint64_t{mixed[1]} << 32) | mixed[0];
   high_ = (std::uint64_t{mixed[3]} << 32) | mixed[2];

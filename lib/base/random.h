@@ -20,12 +20,11 @@ enum class RandomStream : std::uint32_t {
   kDataOrder = 3,
   kSampling = 4,
   kSynthetic = 5,
-  kBootstrap = 6,
-  kIds = 7,
+
 };
 
-// A sequence of draws at one (seed, stream, a, b): a and b are free coordinates such as step and
-// layer, epoch and index.
+// A sequence of draws at one (seed, stream, a, b). The caller chooses a and b, such as step and
+// layer or epoch and index.
 class Random {
  public:
   Random(std::uint64_t seed, RandomStream stream, std::uint64_t a = 0, std::uint64_t b = 0);
@@ -42,8 +41,8 @@ class Random {
   int used_ = 4;
 };
 
-// Position i of a pseudo-random permutation of [0, n): a four-round Feistel network over the next
-// power of four with cycle walking. O(1) memory, so an epoch's order needs no stored shuffle.
+// Returns element i of a pseudo-random permutation of [0, n): a four-round Feistel network over the
+// next power of four with cycle walking. O(1) memory, so an epoch's order needs no stored shuffle.
 std::uint64_t permute(std::uint64_t i, std::uint64_t n, std::uint64_t seed, std::uint64_t epoch);
 
 }  // namespace llmops

@@ -14,7 +14,7 @@
 #include <cpuid.h>
 #endif
 
-// What this process may use: memory and cores, as the machine, the affinity mask and the control
+// The memory and cores that this process may use: the machine, the affinity mask and the control
 // groups (v1 and v2) limit them.
 namespace llmops {
 
@@ -58,7 +58,8 @@ std::uint64_t kibibytes(const std::string& file, std::string_view key) {
   return number_after(read_or_empty(file), key).value_or(0) * 1024;
 }
 
-// "max", "9223372036854771712" (v1's word for none) and nothing are no limit.
+// Returns kUnlimited for "max", for "9223372036854771712" (how v1 writes no limit) and for a
+// missing file.
 std::uint64_t limit_of(const std::string& path) {
   const auto value = parse_int(trim(read_or_empty(path)));
   return value && *value < (std::int64_t{1} << 60) ? static_cast<std::uint64_t>(*value)
@@ -116,7 +117,8 @@ std::uint64_t peak_resident_bytes() {
 
 int available_cores() {
   int cores = 1;
-  // The mask is as long as the kernel's, which sched_getaffinity only tells by EINVAL.
+  // The mask must be as long as the kernel's. sched_getaffinity does not report that length, it
+  // only fails with EINVAL while the mask is too short.
   for (int capacity = 1024; capacity <= (1 << 16); capacity *= 2) {
     cpu_set_t* mask = CPU_ALLOC(static_cast<std::size_t>(capacity));
     const std::size_t bytes = CPU_ALLOC_SIZE(static_cast<std::size_t>(capacity));

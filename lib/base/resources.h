@@ -2,7 +2,7 @@
 
 #include <cstdint>
 
-// Memory, processor cores and instructions: what there is and what this process uses.
+// Memory, processor cores and instructions: the machine's, and this process's share of them.
 namespace llmops {
 
 struct MemoryStatus {
@@ -14,7 +14,7 @@ std::uint64_t resident_anonymous_bytes();  // RssAnon of this process
 std::uint64_t peak_resident_bytes();       // VmHWM
 int available_cores();                     // affinity mask and cgroup quota, at least 1
 
-// Which products of bfloat16 the processor has in hardware, by cpuid.
+// Whether the processor multiplies bfloat16 in hardware, by cpuid.
 bool cpu_has_amx();          // AMX-BF16
 bool cpu_has_avx512_bf16();  // AVX512-BF16
 bool cpu_has_bf16();         // one of them

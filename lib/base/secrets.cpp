@@ -23,11 +23,11 @@ bool is_digit(char c) {
 bool is_letter(char c) {
   return std::isalpha(static_cast<unsigned char>(c)) != 0;
 }
-// Of keys and of words.
+// A character of a key or of a word.
 bool is_key_character(char c) {
   return c == '_' || c == '-' || is_digit(c) || is_letter(c);
 }
-// Of base64 in both alphabets, and of tokens that join several by dots.
+// A character of base64 in both alphabets, or of a token whose parts are joined by dots.
 bool is_token_character(char c) {
   return is_key_character(c) || c == '.' || c == '+' || c == '/' || c == '=' || c == '~';
 }
@@ -43,7 +43,8 @@ std::size_t end_of(std::string_view text, std::size_t at, bool (*belongs)(char))
   return at;
 }
 
-// Words have no digits, or few when they are long; numbers have no letters.
+// Whether the text has letters and digits: words have no digits, or few when they are long; numbers
+// have no letters.
 bool is_mixed(std::string_view text) {
   constexpr std::size_t kLong = 16;
   return std::count_if(text.begin(), text.end(), is_digit) >= (text.size() < kLong ? 1 : 3) &&
@@ -66,7 +67,7 @@ bool is_capital(char c) {
   return is_digit(c) || (c >= 'A' && c <= 'Z');
 }
 
-// A prefix that a service puts before its keys, and how many characters follow at least.
+// The prefix of a service's keys, and the least number of characters after it.
 struct KeyShape {
   std::string_view prefix;
   std::size_t length;
@@ -109,7 +110,7 @@ void find_keys(std::string_view text, Spans& spans) {
       const std::size_t begin = at + shape.prefix.size();
       const std::size_t end = end_of(text, begin, shape.belongs);
       const std::string_view key = text.substr(begin, end - begin);
-      // Words joined by hyphens are no key: keys have digits.
+      // Words joined by hyphens are not a key: keys have digits.
       if (key.size() >= shape.length && std::any_of(key.begin(), key.end(), is_digit)) {
         spans.push_back({at, end});
       }
@@ -132,8 +133,8 @@ void find_web_tokens(std::string_view text, Spans& spans) {
   }
 }
 
-// The base64 between the lines that begin and end a private key, or for as long as there is some
-// when the text is cut before the end. In a diff, in JSON or in source code other characters are
+// Finds the base64 between the lines that begin and end a private key, or as much of it as follows
+// if the text is cut before the end. In a diff, in JSON or in source code other characters are
 // around it.
 void find_private_keys(std::string_view text, Spans& spans) {
   constexpr std::string_view kBegin = "-----BEGIN ", kEnd = "-----END ", kDashes = "-----";
@@ -173,7 +174,8 @@ void find_headers(std::string_view text, Spans& spans) {
   }
 }
 
-// The colon between user and password, which may be references: ${env:USER}:${env:PASSWORD}.
+// Returns the position of the colon between user and password. Both may be references:
+// ${env:USER}:${env:PASSWORD}.
 std::size_t colon_of(std::string_view user) {
   for (std::size_t at = 0; at < user.size(); ++at) {
     if (user.substr(at, 2) == "${") at = std::min(user.find('}', at), user.size());
@@ -206,7 +208,7 @@ void find_urls(std::string_view text, Spans& spans) {
   }
 }
 
-// A name whose value is a credential, by how it ends, and how long the value is at least.
+// The ending of a name whose value is a credential, and the least length of that value.
 struct NameShape {
   std::string_view ending;
   std::size_t length;
@@ -217,7 +219,7 @@ constexpr NameShape kNameShapes[] = {
     {"account_key", 8}, {"token", 20},  {"_pass", 6},
 };
 
-// The name that ends before `at`, without its quote; nullptr for all others.
+// Returns the shape of the name that ends before `at` (its quote is skipped), or nullptr.
 const NameShape* name_before(std::string_view text, std::size_t at) {
   constexpr std::size_t kLongest = 16;
   while (at > 0 && (text[at - 1] == '"' || text[at - 1] == '\'' || text[at - 1] == '\\' ||
@@ -234,8 +236,8 @@ const NameShape* name_before(std::string_view text, std::size_t at) {
   return nullptr;
 }
 
-// NAME=VALUE, NAME: VALUE and "NAME": "VALUE". A value has letters and digits; what a bracket
-// follows is code.
+// Finds NAME=VALUE, NAME: VALUE and "NAME": "VALUE". A value has letters and digits; a value
+// followed by a bracket is code.
 void find_assignments(std::string_view text, Spans& spans) {
   constexpr std::size_t kMostLooked = 512;
   std::size_t known_end = 0;  // of the run of characters that was walked last: "a=b=c" is one
@@ -260,7 +262,8 @@ void find_assignments(std::string_view text, Spans& spans) {
   }
 }
 
-// Leaves the letter of an escape such as "\n" before its backslash, so that JSON stays JSON.
+// Moves the start of the span after the letter of an escape such as "\n", so the backslash keeps it
+// and JSON stays JSON.
 void spare_escape(std::string_view text, Span& span) {
   std::size_t slashes = 0;
   while (slashes < span.begin && text[span.begin - slashes - 1] == '\\') ++slashes;
@@ -298,7 +301,7 @@ std::string without(std::string_view text, Spans& spans) {
 
 std::string redact(std::string_view text) {
   std::string shown(text);
-  // Once a credential is gone, the text after it may be one: it begins a word now.
+  // Replacing a credential can make the text after it one, because a word begins there now.
   for (Spans spans = find_secrets(shown); !spans.empty(); spans = find_secrets(shown)) {
     shown = without(shown, spans);
   }

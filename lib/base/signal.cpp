@@ -12,7 +12,7 @@ namespace llmops {
 
 namespace {
 
-// The only state of the process that handlers touch; lock-free, hence async-signal-safe.
+// The only state that handlers touch. It is lock-free, hence async-signal-safe.
 std::atomic<int> g_stop_signal{0};
 std::atomic<bool> g_save_requested{false};
 static_assert(std::atomic<int>::is_always_lock_free && std::atomic<bool>::is_always_lock_free);

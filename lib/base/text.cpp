@@ -30,10 +30,6 @@ std::string_view trim(std::string_view text) {
   return text.substr(begin, text.find_last_not_of(kSpace) - begin + 1);
 }
 
-bool starts_with(std::string_view text, std::string_view prefix) {
-  return text.starts_with(prefix);
-}
-
 namespace {
 
 // Optimal string alignment: insertions, deletions, substitutions and swaps of neighbours.
@@ -60,7 +56,7 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 std::optional<std::string> nearest(std::string_view word, std::span<const std::string> candidates) {
   constexpr std::size_t kLongestWord = 200;  // the work is quadratic in it
   if (word.empty() || word.size() > kLongestWord) return std::nullopt;
-  // Half of a short word may not change: "lr" is near nothing of two letters.
+  // At most half of a short word may change: no two-letter word is near "lr".
   const std::size_t limit = std::min<std::size_t>(word.size() >= 8 ? 3 : 2, word.size() / 2);
   std::size_t best = limit + 1;
   std::optional<std::string> found;

@@ -53,8 +53,8 @@ bool is_control(char32_t c) {
   return range != std::end(kUnseen) && range->first <= c;
 }
 
-// U+200C and U+200D between characters beyond ASCII belong to the writing of Persian and Indian
-// languages and to emoji.
+// U+200C and U+200D between non-ASCII characters are part of the writing of Persian and Indian
+// languages, and of emoji.
 static bool joins_letters(char32_t before, char32_t joiner, char32_t after) {
   const auto is_letter = [](char32_t c) { return c >= 0x80 && !is_control(c); };
   return (joiner == 0x200C || joiner == 0x200D) && is_letter(before) && is_letter(after);

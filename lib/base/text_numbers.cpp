@@ -15,8 +15,8 @@ bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
 
-// The digits without their underscores and leading '+'; nothing when an underscore does not stand
-// between two digits.
+// Removes underscores and a leading '+'; returns nothing when an underscore is not between two
+// digits.
 std::optional<std::string> plain_digits(std::string_view text) {
   if (text.starts_with('+')) {
     text.remove_prefix(1);

@@ -25,9 +25,6 @@ std::time_t floor_seconds(std::int64_t unix_ms) {
 double monotonic_seconds() {
   return clock_seconds(CLOCK_MONOTONIC);
 }
-double thread_cpu_seconds() {
-  return clock_seconds(CLOCK_THREAD_CPUTIME_ID);
-}
 double process_cpu_seconds() {
   return clock_seconds(CLOCK_PROCESS_CPUTIME_ID);
 }

@@ -122,7 +122,10 @@ data::EvalLayout layout_of(const std::string& folder, std::int64_t max_seq_lengt
   layout.packing = defaults.packing;
   layout.append_eos = defaults.append_eos;
   const Json *packing = settings.find("data.packing"), *eos = settings.find("data.append_eos");
-  if (packing && packing->is_string()) layout.packing = packing->as_string();
+  if (packing && packing->is_string()) {
+    layout.packing =
+        find_enum<recipe::Packing>(packing->as_string()).value_or(recipe::Packing::kStream);
+  }
   if (eos && eos->is_bool()) layout.append_eos = eos->as_bool();
   return layout;
 }

@@ -52,7 +52,7 @@ ExitCode show(const ShowOptions& options, const Invocation& invocation) {
   } else {
     Json params = Json::object(), origins = Json::object();
     for (const auto& [key, value] : loaded.params) params.set(key, value);
-    for (const auto& [key, origin] : loaded.origins) origins.set(key, origin.place.text());
+    for (const auto& [key, origin] : loaded.origins) origins.set(key, origin.location.text());
     const Json object = Json()
                             .set("recipe", loaded.path)
                             .set("identity", loaded.identity.settings_digest())
@@ -123,7 +123,7 @@ Action define_schema(CLI::App& app, const Invocation& invocation) {
     bool markdown = false, keys = false;
   };
   const auto options = std::make_shared<Options>();
-  app.add_flag("--markdown", options->markdown, "The reference of all keys (docs/recipe.md)");
+  app.add_flag("--markdown", options->markdown, "The reference of all keys (docs/recipe-keys.md)");
   app.add_flag("--keys", options->keys, "The names of all keys, one a line");
   return [options, &invocation] {
     if (options->markdown) {

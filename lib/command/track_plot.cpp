@@ -70,7 +70,7 @@ Json curve_json(const store::Run& run, const std::string& metric, const track::C
     y.push(py);
   }
   return Json()
-      .set("run", run.uid)
+      .set("run", run.id)
       .set("name", run.name)
       .set("metric", metric)
       .set("x", x)

@@ -202,7 +202,7 @@ ResumePoint find_automatically(const TrainOptions& options, const std::string& s
     // A folder that was asked for by name is not exchanged for that of another run.
     const auto given = setup.loaded.origins.find("output_dir");
     const bool named = given != setup.loaded.origins.end() &&
-                       given->second.place.source->name == config::kCommandLine;
+                       given->second.location.source->name == config::kCommandLine;
     unfinished =
         record::find_unfinished(store, setup.identity.digest(), output_dir, named || is_own);
   }

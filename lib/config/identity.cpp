@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::string_view kSeal = "sha256:";
 
-// Texts replaced by their digest, unless they are one already.
+// Replaces each text by its digest, unless it is one already.
 Json sealed(const Json& value) {
   if (value.is_array()) {
     Json list = Json::array();
@@ -43,16 +43,16 @@ std::string key_path(std::string_view key) {
   return path;
 }
 
-std::map<std::string, Json> standards_of(const std::vector<Key>& keys) {
-  std::map<std::string, Json> standards;
-  for (const Key& key : keys) standards[key.path] = key.standard;
-  return standards;
+std::map<std::string, Json> defaults_of(const std::vector<Key>& keys) {
+  std::map<std::string, Json> defaults;
+  for (const Key& key : keys) defaults[key.path] = key.default_value;
+  return defaults;
 }
 
 class Lister : public Visitor {
  public:
   Lister(const std::vector<Key>& keys, const Origins& origins)
-      : keys_(keys), origins_(origins), standards_(standards_of(keys)) {}
+      : keys_(keys), origins_(origins), defaults_(defaults_of(keys)) {}
   Json list = Json::object();
 
  protected:
@@ -60,7 +60,7 @@ class Lister : public Visitor {
     if (rule.role != Role::kIdentity) return;
     const std::string path = path_.of(key);
     const Json value = value_of(field);
-    if (value == standards_[key_path(path)]) return;
+    if (value == defaults_[key_path(path)]) return;
     const auto origin = origins_.find(path);
     const bool from_environment = origin != origins_.end() && !origin->second.given.is_null();
     list.set(path, from_environment && rule.choices.empty() ? sealed(value) : value);
@@ -86,7 +86,7 @@ class Lister : public Visitor {
   }
 
  private:
-  // That the section is there is identity when one of its keys is.
+  // The presence of a section is part of the identity if one of its keys is.
   void mark(const std::string& path, Json value) {
     const std::string inside = key_path(path);
     const bool decides = std::any_of(keys_.begin(), keys_.end(), [&](const Key& key) {
@@ -99,7 +99,7 @@ class Lister : public Visitor {
 
   const std::vector<Key>& keys_;
   const Origins& origins_;
-  std::map<std::string, Json> standards_;
+  std::map<std::string, Json> defaults_;
   KeyPath path_;
 };
 
@@ -121,10 +121,10 @@ std::string identity_digest(const Json& identity) {
 
 std::vector<Change> identity_changes(const Json& saved, const Json& now,
                                      const std::vector<Key>& keys) {
-  std::map<std::string, Json> standards = standards_of(keys);
+  std::map<std::string, Json> defaults = defaults_of(keys);
   const auto in = [&](const Json& identity, const std::string& key) {
     const Json* value = identity.find(key);
-    return value != nullptr ? *value : standards[key_path(key)];
+    return value != nullptr ? *value : defaults[key_path(key)];
   };
   std::vector<Change> changes;
   const auto compare = [&](const std::string& key) {

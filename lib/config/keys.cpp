@@ -16,8 +16,8 @@ class Collector : public Visitor {
     Key& key = add(name, Key::Kind::kValue, doc);
     key.optional = is_optional(field);
     key.type = type_name(field);
-    key.standard = value_of(field);
-    key.standard_text = yaml_of(field);
+    key.default_value = value_of(field);
+    key.default_text = yaml_of(field);
     key.rule = rule;
   }
   bool enter(std::string_view name, std::string_view doc) override {

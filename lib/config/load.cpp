@@ -24,20 +24,21 @@ std::string directory_of(const std::string& path) {
   return parent == "." ? "" : parent;
 }
 
-// `chain`: absolute paths of the files that led here, for cycles.
+// Reads a text and, by recursion, the files that it extends. `chain` holds the absolute paths of
+// the files on the way here, to find cycles.
 Node read_chain(const std::string& text, const Source& source, std::vector<std::string> chain,
                 Problems& problems) {
   Node root = parse_yaml(text, std::make_shared<Source>(source), problems);
   if (root.kind != Node::Kind::kMap) {
-    problems.add(root.place, "", fmt::format("expected keys, found {}", root.kind_name()));
-    return Node{Node::Kind::kMap, root.place, "", false, {}, {}, ""};
+    problems.add(root.location, "", fmt::format("expected keys, found {}", root.kind_name()));
+    return Node{Node::Kind::kMap, root.location, "", false, {}, {}, ""};
   }
   const Node* extends = root.find("extends");
   if (extends == nullptr) return root;
   const Node base = *extends;
   root.remove("extends");
   const auto refuse = [&](std::string_view message) {
-    problems.add(base.place, "extends", message);
+    problems.add(base.location, "extends", message);
     return root;
   };
   if (base.kind == Node::Kind::kNull) return root;

@@ -15,10 +15,10 @@ Node* Node::find(std::string_view key) {
   return const_cast<Node*>(std::as_const(*this).find(key));
 }
 
-Node& Node::set(std::string_view key, const Place& at, Node value) {
+Node& Node::set(std::string_view key, const SourceLocation& at, Node value) {
   for (Member& member : members) {
     if (member.key != key) continue;
-    member.place = at;
+    member.location = at;
     return member.value = std::move(value);
   }
   return members.emplace_back(Member{std::string(key), at, std::move(value)}).value;

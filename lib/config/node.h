@@ -8,14 +8,14 @@
 
 namespace llmops::config {
 
-// A value of a settings file before its type is known: scalars stay text until a field asks for a
-// number, so "off" and "3e-4" mean what their key says they mean.
+// A value of a settings file before its type is known. A scalar stays text until a field reads it
+// as its own type, so the key decides whether "off" is a text or a boolean.
 struct Node {
   enum class Kind { kNull, kScalar, kList, kMap };
   struct Member;
 
   Kind kind = Kind::kNull;
-  Place place;
+  SourceLocation location;
   std::string text;             // scalar
   bool quoted = false;          // scalar: text even if it reads like a number
   std::vector<Node> items;      // list
@@ -24,18 +24,18 @@ struct Node {
 
   Node* find(std::string_view key);
   const Node* find(std::string_view key) const;
-  Node& set(std::string_view key, const Place& place, Node value);
+  Node& set(std::string_view key, const SourceLocation& location, Node value);
   void remove(std::string_view key);
   std::string_view kind_name() const;  // "a list"
 };
 
 struct Node::Member {
   std::string key;
-  Place place;
+  SourceLocation location;
   Node value;
 };
 
-// Lays `over` on `base`: maps are merged key by key, everything else replaces what was there.
+// Merges `over` into `base`: maps key by key; any other value replaces the one in `base`.
 void merge(Node& base, Node over);
 
 }  // namespace llmops::config

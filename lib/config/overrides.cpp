@@ -16,8 +16,8 @@ constexpr std::size_t kMaxParts = 16;
 
 constexpr std::string_view kNullWords[] = {"null", "~", "Null", "NULL"};
 
-// The bracket or quote of a value that has no other end, as a message; else empty. yaml-cpp would
-// call such a value a key that is not text.
+// Returns a message about a bracket or quote that is not closed, else an empty text. The message of
+// yaml-cpp would be about a key that is not text.
 std::string unclosed(std::string_view text, std::size_t first_column) {
   std::vector<std::size_t> open;
   const auto say = [&](std::size_t at, std::string_view what) {
@@ -44,37 +44,37 @@ std::string unclosed(std::string_view text, std::size_t first_column) {
   return open.empty() ? "" : say(open.back(), "is not closed");
 }
 
-void move_to(const Place& place, Node& node) {
-  node.place = place;
-  for (Node& item : node.items) move_to(place, item);
+void move_to(const SourceLocation& location, Node& node) {
+  node.location = location;
+  for (Node& item : node.items) move_to(location, item);
   for (Node::Member& member : node.members) {
-    member.place = place;
-    move_to(place, member.value);
+    member.location = location;
+    move_to(location, member.value);
   }
 }
 
-// The value of `assignment` from `at` on.
+// Parses the value of `assignment`, which begins at `at`.
 Node parse_value(std::string_view assignment, std::size_t at, std::string_view key,
-                 const Place& place, Problems& problems) {
+                 const SourceLocation& location, Problems& problems) {
   Node node;
-  node.place = place;
+  node.location = location;
   const std::string_view text = trim(assignment.substr(at));
   if (text.empty()) {
-    problems.add(place, key, "no value", "write null for the default, '' for an empty text");
+    problems.add(location, key, "no value", "write null for the default, '' for an empty text");
   } else if (std::string_view("[{\"'").find(text.front()) != std::string_view::npos) {
     Problems within;
-    Node parsed = parse_yaml(text, place.source, within);
+    Node parsed = parse_yaml(text, location.source, within);
     if (within.empty()) {
-      move_to(place, parsed);
+      move_to(location, parsed);
       return parsed;
     }
     const auto before = static_cast<std::size_t>(text.data() - assignment.data());
     const std::size_t first = 1 + display_width(assignment.substr(0, before));
     const std::string bracket = unclosed(text, first);
     if (bracket.empty()) {
-      problems.add_within(place, key, first, within);
+      problems.add_within(location, key, first, within);
     } else {
-      problems.add(place, key, bracket);
+      problems.add(location, key, bracket);
     }
   } else if (std::ranges::find(kNullWords, text) == std::end(kNullWords)) {
     node.kind = Node::Kind::kScalar;
@@ -83,13 +83,14 @@ Node parse_value(std::string_view assignment, std::size_t at, std::string_view k
   return node;
 }
 
-// The element of a list that a part of a key names; nullptr when it is beyond the end.
-Node* element(Node& list, std::string_view part, const Place& place) {
+// Returns the element of a list that a part of a key names, appended if it is the next one; nullptr
+// if the index is larger than that.
+Node* element(Node& list, std::string_view part, const SourceLocation& location) {
   const auto index = static_cast<std::size_t>(parse_int(part).value_or(0));
   if (index > list.items.size()) return nullptr;
   if (index == list.items.size()) {
     Node fresh;
-    fresh.place = place;
+    fresh.location = location;
     list.items.push_back(std::move(fresh));
   }
   return &list.items[index];
@@ -99,70 +100,72 @@ bool is_index(std::string_view part) {
   return part.size() <= 4 && part.find_first_not_of("0123456789") == std::string_view::npos;
 }
 
-// Makes `node` a container of the kind that `part` needs; what it held otherwise is replaced.
-void become_container(Node& node, std::string_view part, const Place& place) {
+// Makes `node` a container of the kind that `part` needs. Replaces a value of another kind.
+void become_container(Node& node, std::string_view part, const SourceLocation& location) {
   const Node::Kind wanted = is_index(part) ? Node::Kind::kList : Node::Kind::kMap;
   if (node.kind == wanted) return;
   node = Node{};
   node.kind = wanted;
-  node.place = place;
+  node.location = location;
 }
 
-// The node that a key names, created where it is absent; nullptr with a problem when it cannot be.
-Node* reach(Node& root, std::string_view key, const Place& place, Problems& problems) {
+// Returns the node that a key names, created if it is absent; adds a problem and returns nullptr if
+// that is impossible.
+Node* reach(Node& root, std::string_view key, const SourceLocation& location, Problems& problems) {
   const std::vector<std::string> parts = split(key, '.');
   const std::string shown = printable(key);
   if (parts.size() > kMaxParts) {
-    problems.add(place, shown, "the key has too many parts");
+    problems.add(location, shown, "the key has too many parts");
     return nullptr;
   }
   Node* node = &root;
   for (std::size_t i = 0; i < parts.size(); ++i) {
-    if (i > 0) become_container(*node, parts[i], place);
+    if (i > 0) become_container(*node, parts[i], location);
     if (node->kind == Node::Kind::kList) {
       const std::size_t count = node->items.size();
-      node = element(*node, parts[i], place);
+      node = element(*node, parts[i], location);
       if (node == nullptr) {
-        problems.add(place, shown, fmt::format("the list has {} elements", count));
+        problems.add(location, shown, fmt::format("the list has {} elements", count));
         return nullptr;
       }
     } else if (Node* member = node->find(parts[i])) {
       node = member;
     } else {
-      node = &node->set(parts[i], place, Node{});
+      node = &node->set(parts[i], location, Node{});
     }
   }
   return node;
 }
 
-Place command_line() {
+SourceLocation command_line() {
   return {std::make_shared<Source>(Source{kCommandLine, ""}), 0, 0};
 }
 
 }  // namespace
 
 void apply_overrides(Node& root, std::span<const std::string> assignments, Problems& problems) {
-  const Place place = command_line();
+  const SourceLocation location = command_line();
   for (const std::string& assignment : assignments) {
     const std::size_t equals = assignment.find('=');
     const std::string key = assignment.substr(0, equals);
     if (equals == std::string::npos || equals == 0) {
-      problems.add(place, printable(assignment), "not KEY=VALUE");
+      problems.add(location, printable(assignment), "not KEY=VALUE");
     } else if (invalid_utf8(assignment)) {
-      problems.add(place, printable(key), "not valid UTF-8");
-    } else if (Node* node = reach(root, key, place, problems)) {
-      *node = parse_value(assignment, equals + 1, printable(key), place, problems);
+      problems.add(location, printable(key), "not valid UTF-8");
+    } else if (Node* node = reach(root, key, location, problems)) {
+      *node = parse_value(assignment, equals + 1, printable(key), location, problems);
     }
   }
 }
 
 void apply_texts(Node& root, std::span<const TypedText> texts, Problems& problems) {
-  const Place place = command_line();
+  const SourceLocation location = command_line();
   for (const TypedText& typed : texts) {
     if (invalid_utf8(typed.value)) {
-      problems.add(place, typed.key, "not valid UTF-8");
-    } else if (Node* node = reach(root, typed.key, place, problems)) {
-      *node = Node{Node::Kind::kScalar, place, escape_environment(typed.value), true, {}, {}, ""};
+      problems.add(location, typed.key, "not valid UTF-8");
+    } else if (Node* node = reach(root, typed.key, location, problems)) {
+      *node =
+          Node{Node::Kind::kScalar, location, escape_environment(typed.value), true, {}, {}, ""};
     }
   }
 }

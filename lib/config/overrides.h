@@ -8,15 +8,16 @@
 
 namespace llmops::config {
 
-// Name of the source of what is typed.
+// Name of the source of values that were typed.
 inline constexpr const char* kCommandLine = "command line";
 
-// Applies "key.sub=value" in order to a map. "data.train.0.path=x" reaches into a list (one past
-// its end appends), "key=null" unsets. A value that begins with a quote, '[' or '{' is read as
-// YAML, any other stands for itself, so that paths with '*', '#' or ': ' need no second quoting.
+// Applies "key.sub=value" in order to a map. "data.train.0.path=x" sets a key in an element of a
+// list (the index after the last one appends), "key=null" unsets. A value that begins with a quote,
+// '[' or '{' is read as YAML. Any other is plain text, so paths with '*', '#' or ': ' need no
+// second quoting.
 void apply_overrides(Node& root, std::span<const std::string> assignments, Problems& problems);
 
-// The value of an option that sets a key, such as --name: a text, taken as it is typed.
+// The value of an option that sets a key, such as --name: plain text, never read as YAML.
 struct TypedText {
   std::string key, value;
 };

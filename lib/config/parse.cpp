@@ -23,7 +23,8 @@ std::string did_you_mean(std::string_view key) {
   return fmt::format("did you mean {}?", key);
 }
 
-// What may be stored of a value that refers to the environment: as written; null for any other.
+// Returns the text as written of a value that refers to the environment, which may be a secret and
+// is stored in this form; null for any other value.
 Json as_written(const Node& node) {
   if (node.kind == Node::Kind::kScalar && !node.given.empty()) return node.given;
   Json list;
@@ -35,6 +36,9 @@ Json as_written(const Node& node) {
   return any ? list : Json();
 }
 
+// Walks the fields and the nodes at the same time: open_ is the stack of sections that the visitor
+// is in, each with the keys that its fields have asked for. Keys of the file that no field asked
+// for are the unknown ones.
 class Parser : public Visitor {
  public:
   Parser(const Node& root, const ParseOptions& options, Origins& origins, Problems& problems)
@@ -42,13 +46,14 @@ class Parser : public Visitor {
     open_.push_back({&root, {}});
   }
 
-  // Once all fields of the current section were visited: what else stands in the file?
+  // Adds a problem for each key of the current section that no field has asked for. Call it after
+  // all fields of the section were visited.
   void refuse_unknown() {
     const Open& section = open_.back();
     for (const Node::Member& member : section.node->members) {
       if (section.seen.contains(member.key)) continue;
       const std::string key = path_.of(member.key);
-      problems_.add(member.place, printable(key), "unknown key",
+      problems_.add(member.location, printable(key), "unknown key",
                     problems_.full() ? "" : hint_for(key, member.key, section.seen));
     }
   }
@@ -58,19 +63,21 @@ class Parser : public Visitor {
     const Node* node = take(key);
     const std::string path = path_.of(key);
     if (node == nullptr || node->kind == Node::Kind::kNull) return;
-    Origin origin{node->place, {}, {}};
+    Origin origin{node->location, {}, {}};
+    // A value that could not be expanded has its problem already; its type must not add another.
     const std::size_t problems_before = problems_.count();
     const Node expanded = expand(*node, path, origin, rule.is_path);
     if (problems_.count() > problems_before) return;
     origin.given = as_written(expanded);
     assign(field, expanded, rule,
            [&](const Node& at, std::string_view message, std::string_view hint) {
-             problems_.add(at.place, path, message, hint);
+             problems_.add(at.location, path, message, hint);
            });
     origins_[path] = std::move(origin);
   }
 
   bool enter(std::string_view key, std::string_view) override {
+    // An absent section is visited as an empty one: its keys keep their defaults.
     static const Node kAbsent{Node::Kind::kMap, {}, "", false, {}, {}, ""};
     const Node* node = take(key);
     const bool present = node != nullptr && node->kind != Node::Kind::kNull;
@@ -96,7 +103,7 @@ class Parser : public Visitor {
     if (node == nullptr || node->kind == Node::Kind::kNull) return;
     const std::string path = path_.of(key);
     if (node->kind != Node::Kind::kList) {
-      problems_.add(node->place, path,
+      problems_.add(node->location, path,
                     fmt::format("expected a list of sections, found {}", node->kind_name()));
       return;
     }
@@ -127,22 +134,23 @@ class Parser : public Visitor {
 
   bool is_section(const Node& node, std::string_view path) {
     if (node.kind == Node::Kind::kMap) return true;
-    problems_.add(node.place, path, fmt::format("expected a section, found {}", node.kind_name()));
+    problems_.add(node.location, path,
+                  fmt::format("expected a section, found {}", node.kind_name()));
     return false;
   }
 
-  // A copy with variables expanded and paths made relative to the working directory.
+  // Returns a copy with variables expanded and paths made relative to the working directory.
   Node expand(const Node& node, const std::string& path, Origin& origin, bool is_path) {
     Node copy = node;
     for (Node& item : copy.items) item = expand(item, path, origin, is_path);
     if (copy.kind != Node::Kind::kScalar) return copy;
     if (has_secret(copy.text)) {
-      problems_.add(node.place, path, "this looks like a credential",
+      problems_.add(node.location, path, "this looks like a credential",
                     "name an environment variable: ${env:NAME}");
       return copy;
     }
     Expansion expansion = expand_environment(copy.text);
-    if (!expansion.problem.empty()) problems_.add(node.place, path, expansion.problem);
+    if (!expansion.problem.empty()) problems_.add(node.location, path, expansion.problem);
     for (const std::string& name : expansion.names) {
       copy.given = node.text;
       copy.quoted = false;  // the type comes from the key
@@ -150,14 +158,16 @@ class Parser : public Visitor {
           "{}=sha256:{}", name, sha256(expand_environment("${env:" + name + "}").text)));
     }
     copy.text = std::move(expansion.text);
-    if (is_path && node.place.source && !copy.text.empty() && !copy.text.starts_with('/')) {
-      const std::string& folder = node.place.source->directory;
+    if (is_path && node.location.source && !copy.text.empty() && !copy.text.starts_with('/')) {
+      const std::string& folder = node.location.source->directory;
       copy.text = join_path(folder, copy.text);
       if (!copy.given.empty()) copy.given = join_path(escape_environment(folder), copy.given);
     }
     return copy;
   }
 
+  // Looks for the key that was meant, the surest guess first: another tool's name, the same name in
+  // another section, a near name in this section, a near name in any section.
   std::string hint_for(const std::string& key, const std::string& name,
                        const std::set<std::string, std::less<>>& siblings) const {
     if (options_.advise) {

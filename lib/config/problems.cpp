@@ -9,32 +9,32 @@
 
 namespace llmops::config {
 
-std::string Place::text() const {
+std::string SourceLocation::text() const {
   if (!source) return "";
   if (line <= 0) return source->name;
   return column <= 0 ? fmt::format("{}:{}", source->name, line)
                      : fmt::format("{}:{}:{}", source->name, line, column);
 }
 
-void Problems::add(const Place& place, std::string_view key, std::string_view message,
+void Problems::add(const SourceLocation& location, std::string_view key, std::string_view message,
                    std::string_view hint) {
   ++count_;
   if (full()) return;
   std::string text(message);
   if (!hint.empty()) text += fmt::format("; {}", hint);
-  const std::string source = place.source ? place.source->name : "";
+  const std::string source = location.source ? location.source->name : "";
   const auto known = std::find(sources_.begin(), sources_.end(), source);
   const auto order = static_cast<std::size_t>(known - sources_.begin());
   if (known == sources_.end()) sources_.push_back(source);
-  kept_.push_back({order, place, std::string(key), std::move(text)});
+  kept_.push_back({order, location, std::string(key), std::move(text)});
 }
 
-void Problems::add_within(const Place& place, std::string_view key, std::size_t first,
+void Problems::add_within(const SourceLocation& location, std::string_view key, std::size_t first,
                           const Problems& of_value) {
   for (const Entry& entry : of_value.kept_) {
     const std::size_t column =
-        first + static_cast<std::size_t>(std::max(entry.place.column, 1)) - 1;
-    add(place, entry.key.empty() ? key : join_key(key, entry.key),
+        first + static_cast<std::size_t>(std::max(entry.location.column, 1)) - 1;
+    add(location, entry.key.empty() ? key : join_key(key, entry.key),
         fmt::format("column {}: {}", column, entry.message));
   }
 }
@@ -49,12 +49,12 @@ bool Problems::concerns(std::string_view section) const {
 std::vector<std::string> Problems::lines() const {
   std::vector<Entry> ordered = kept_;
   std::stable_sort(ordered.begin(), ordered.end(), [](const Entry& a, const Entry& b) {
-    return std::tie(a.source_order, a.place.line, a.place.column) <
-           std::tie(b.source_order, b.place.line, b.place.column);
+    return std::tie(a.source_order, a.location.line, a.location.column) <
+           std::tie(b.source_order, b.location.line, b.location.column);
   });
   std::vector<std::string> lines;
   for (const Entry& entry : ordered) {
-    std::string line = entry.place.text();
+    std::string line = entry.location.text();
     for (const std::string& part : {entry.key, entry.message}) {
       if (part.empty()) continue;
       if (!line.empty()) line += ": ";

@@ -7,33 +7,35 @@
 
 namespace llmops::config {
 
-// Where settings come from: a file, or the command line.
+// The origin of settings: a file, or the command line.
 struct Source {
   std::string name;       // as shown: "recipes/a.yaml", "command line"
-  std::string directory;  // what relative paths in it are relative to; "" = the working directory
+  std::string directory;  // base of its relative paths; "" = the working directory
 };
 
-struct Place {
+// A position in a source of settings.
+struct SourceLocation {
   std::shared_ptr<const Source> source;
   int line = 0, column = 0;  // from 1; 0 = unknown
 
   std::string text() const;  // "recipes/a.yaml:12:3", "command line", "" without a source
 };
 
-// All that is wrong with the settings of one command, found in one pass.
+// Every error in the settings of one command, found in one pass.
 class Problems {
  public:
-  // More are counted but not kept: nobody reads them, and finding hints for them costs time.
+  // Any more are counted but not kept: nobody reads them, and finding hints for them costs time.
   static constexpr std::size_t kMostKept = 100;
 
-  void add(const Place& place, std::string_view key, std::string_view message,
+  void add(const SourceLocation& location, std::string_view key, std::string_view message,
            std::string_view hint = "");
-  // Those of a value at `place` under `key`, its first character at column `first`.
-  void add_within(const Place& place, std::string_view key, std::size_t first,
+  // Adds the problems of a value at `location` under `key`, whose first character is at column
+  // `first`.
+  void add_within(const SourceLocation& location, std::string_view key, std::size_t first,
                   const Problems& of_value);
   bool empty() const { return count_ == 0; }
   std::size_t count() const { return count_; }
-  // Whether one is at this key or below it; "" asks for problems that have no key.
+  // Whether a problem has this key or one below it; "" asks for problems without a key.
   bool concerns(std::string_view section) const;
   bool full() const { return kept_.size() >= kMostKept; }
 
@@ -43,7 +45,7 @@ class Problems {
  private:
   struct Entry {
     std::size_t source_order;
-    Place place;
+    SourceLocation location;
     std::string key, message;
   };
   std::size_t count_ = 0;

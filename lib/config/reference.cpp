@@ -26,8 +26,9 @@ std::string values_of(const Key& key) {
 }
 
 std::string row(const Key& key) {
-  const std::string standard = key.standard.is_null() ? "" : fmt::format("`{}`", key.standard_text);
-  return fmt::format("| `{}` | {} | {} | {} | {} |\n", key.name, standard, values_of(key),
+  const std::string value =
+      key.default_value.is_null() ? "" : fmt::format("`{}`", key.default_text);
+  return fmt::format("| `{}` | {} | {} | {} | {} |\n", key.name, value, values_of(key),
                      name_of(key.rule.role), key.doc);
 }
 

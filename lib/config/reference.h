@@ -7,7 +7,7 @@
 
 namespace llmops::config {
 
-// The keys as Markdown: one heading per section, one table row per key.
+// Returns the keys as Markdown: one heading per section, one table row per key.
 std::string markdown_reference(const std::vector<Key>& keys);
 
 }  // namespace llmops::config

@@ -38,7 +38,7 @@ Json value_schema(const Key& key) {
     add_rule(key.rule, schema);
   }
   schema.set("description", key.doc);
-  if (!key.standard.is_null()) schema.set("default", key.standard);
+  if (!key.default_value.is_null()) schema.set("default", key.default_value);
   if (!key.optional) return schema;
   Json nothing = Json().set("type", "null");
   return Json().set("anyOf", Json().push(std::move(schema)).push(std::move(nothing)));

@@ -8,7 +8,8 @@
 
 namespace llmops::config {
 
-// JSON Schema (draft 2020-12) of a settings file, for editors that check and complete YAML.
+// Returns the JSON Schema (draft 2020-12) of a settings file, for editors that check and complete
+// YAML.
 Json json_schema(const std::vector<Key>& keys, std::string_view title);
 
 }  // namespace llmops::config

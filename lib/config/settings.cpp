@@ -57,16 +57,15 @@ std::vector<Setting> settings(const Fields& fields, const Origins* origins) {
   return list;
 }
 
+constexpr EnumName<Role> kRoles[] = {{Role::kIdentity, "identity"},
+                                     {Role::kHorizon, "horizon"},
+                                     {Role::kOperational, "operational"}};
+static std::span<const EnumName<Role>> names_of(Role) {
+  return kRoles;
+}
+
 std::string_view name_of(Role role) {
-  switch (role) {
-    case Role::kIdentity:
-      return "identity";
-    case Role::kHorizon:
-      return "horizon";
-    case Role::kOperational:
-      break;
-  }
-  return "operational";
+  return enum_name(role);
 }
 
 }  // namespace llmops::config

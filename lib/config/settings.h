@@ -15,8 +15,8 @@ struct Setting {
   Role role;
 };
 
-// All settings in the order of their fields. With `origins`, values that came from the environment
-// stand as they were given, so that the list may be stored.
+// Returns all settings in the order of their fields. With `origins`, values from the environment
+// appear as they were given, so the list may be stored.
 std::vector<Setting> settings(const Fields& fields, const Origins* origins = nullptr);
 
 std::string_view name_of(Role role);  // "identity", "horizon", "operational"

@@ -10,23 +10,22 @@
 
 namespace llmops::config {
 
-// Reports what is wrong with a value, at the value or the element of a list.
+// Reports an error in a value, at the value or at the element of a list.
 using Report = std::function<void(const Node&, std::string_view message, std::string_view hint)>;
 
-// Reads a scalar or a list of scalars into a setting, by the setting's type and rule. Leaves it as
-// it is when something is wrong.
+// Reads a scalar or a list of scalars into a setting, by the setting's type and rule. After an
+// error the setting is unchanged.
 void assign(const FieldRef& field, const Node& node, const Rule& rule, const Report& report);
 
-// The value as stored and compared: null for an unset optional, bytes as an integer, durations as
-// seconds.
+// Returns the value as it is stored and compared: null for an unset optional, durations in seconds.
 Json value_of(const FieldRef& field);
-// The value as it is written in a settings file; reads back as the same value.
+// Returns the value as written in a settings file; it reads back as the same value.
 std::string yaml_of(const FieldRef& field);
-std::string yaml_string(std::string_view text);  // quoted where YAML asks for it
+std::string yaml_string(std::string_view text);  // quoted where YAML requires it
 
 bool is_optional(const FieldRef& field);
 std::string_view type_name(const FieldRef& field);  // "integer", "list of numbers"
-// What a rule allows: "at least 1", "one of a, b"; "" for anything.
+// Returns the values that a rule allows: "at least 1", "one of a, b"; "" for any.
 std::string describe(const Rule& rule);
 
 }  // namespace llmops::config

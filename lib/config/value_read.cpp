@@ -16,14 +16,14 @@ std::string lower(std::string_view text) {
   return result;
 }
 
-// YAML 1.1 reads 010 as 8 and people mean 10, or the other way round.
+// YAML 1.1 reads 010 as 8, and many people mean 10.
 bool looks_octal(std::string_view text) {
   if (text.starts_with('-') || text.starts_with('+')) text.remove_prefix(1);
   return text.size() > 1 && text[0] == '0' &&
          text.find_first_not_of("0123456789_") == std::string_view::npos;
 }
 
-// One conversion per type: true when the text means a value of the type.
+// One conversion per type. Returns true when the text is a value of the type.
 bool read(std::string_view text, bool& value) {
   const std::string word = lower(text);
   value = word == "true" || word == "yes" || word == "on";
@@ -67,9 +67,6 @@ constexpr std::string_view wanted(const Duration&) {
   return "a duration such as 90m";
 }
 
-constexpr std::string_view wanted_many(const std::int64_t&) {
-  return "a list of whole numbers";
-}
 constexpr std::string_view wanted_many(const double&) {
   return "a list of numbers";
 }
@@ -92,20 +89,20 @@ bool in_range(double value, const Rule& rule) {
   return !rule.high || (rule.open_high ? value < *rule.high : value <= *rule.high);
 }
 
-// "1e3" where an integer is wanted.
+// Returns the integer to write in place of "1e3".
 std::string integer_hint(std::string_view text) {
   const auto value = parse_double(text);
   if (!value || *value != std::floor(*value) || std::fabs(*value) >= 0x1p53) return "";
   return fmt::format("write {}", static_cast<std::int64_t>(*value));
 }
 
-// A value in a message; what the environment holds may be secret and is not shown.
+// Returns a value for a message. A value from the environment may be secret and is not shown.
 std::string shown(const Node& node) {
   return node.given.empty() ? fmt::format("'{}'", printable(node.text))
                             : fmt::format("the value of {}", printable(node.given));
 }
 
-// Whether a text with a bound is one line within it.
+// Whether a text is one line and not longer than its bound. Reports the error if not.
 bool fits(std::string_view text, const Node& node, const Rule& rule, const Report& report) {
   const std::size_t width = display_width(text);
   if (width < 1 || width > rule.longest) {
@@ -176,6 +173,10 @@ struct Assign {
   const Rule& rule;
   const Report& report;
 
+  void operator()(const EnumRef& target) const {
+    std::string name;
+    if (read_one(node, rule, report, name)) target.set(name);
+  }
   template <typename T>
   void operator()(T* target) const {
     read_one(node, rule, report, *target);

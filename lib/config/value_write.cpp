@@ -86,9 +86,7 @@ template <typename T>
 constexpr std::string_view name(const std::optional<T>*) {
   return name(static_cast<const T*>(nullptr));
 }
-constexpr std::string_view name(const std::vector<std::int64_t>*) {
-  return "list of integers";
-}
+
 constexpr std::string_view name(const std::vector<double>*) {
   return "list of numbers";
 }
@@ -105,12 +103,20 @@ constexpr bool optional(const std::optional<T>*) {
   return true;
 }
 
+// A function for std::visit with one overload per function object.
+template <typename... Functions>
+struct Each : Functions... {
+  using Functions::operator()...;
+};
+template <typename... Functions>
+Each(Functions...) -> Each<Functions...>;
+
 bool is_plain(std::string_view text) {
   constexpr std::string_view kSafe =
       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_/.-";
   if (text.empty() || text.front() == '-' || text.find_first_not_of(kSafe) != text.npos)
     return false;
-  // Words and numbers that another reader would not take for text.
+  // Words and numbers that other YAML readers do not read as text.
   for (const std::string_view word :
        {"null", "true", "false", "yes", "no", "on", "off", "y", "n"}) {
     if (text.size() == word.size() && std::equal(text.begin(), text.end(), word.begin(),
@@ -128,19 +134,27 @@ std::string yaml_string(std::string_view text) {
 }
 
 Json value_of(const FieldRef& field) {
-  return std::visit([](const auto* value) { return json(*value); }, field);
+  return std::visit(Each{[](const EnumRef& choice) { return Json(choice.name()); },
+                         [](const auto* value) { return json(*value); }},
+                    field);
 }
 
 std::string yaml_of(const FieldRef& field) {
-  return std::visit([](const auto* value) { return yaml(*value); }, field);
+  return std::visit(Each{[](const EnumRef& choice) { return yaml_string(choice.name()); },
+                         [](const auto* value) { return yaml(*value); }},
+                    field);
 }
 
 bool is_optional(const FieldRef& field) {
-  return std::visit([](const auto* value) { return optional(value); }, field);
+  return std::visit(
+      Each{[](const EnumRef&) { return false; }, [](const auto* value) { return optional(value); }},
+      field);
 }
 
 std::string_view type_name(const FieldRef& field) {
-  return std::visit([](const auto* value) { return name(value); }, field);
+  return std::visit(Each{[](const EnumRef&) { return std::string_view("text"); },
+                         [](const auto* value) { return name(value); }},
+                    field);
 }
 
 }  // namespace llmops::config

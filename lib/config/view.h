@@ -11,24 +11,25 @@
 
 namespace llmops::config {
 
-// The settings that a view walks over, without their type.
+// The settings that a view visits, without their type.
 using Fields = std::function<void(Visitor&)>;
 
-// For views that only read. fields() is not const because the parser writes through it.
+// Returns the fields for a view that only reads. fields() is not const because the parser writes
+// through it.
 template <typename Section>
 Fields fields_of(const Section& section) {
   return [&section](Visitor& v) { const_cast<Section&>(section).fields(v); };
 }
 
-// Where the value of a key comes from; a key that is not listed has its default.
+// The origin of the value of a key. A key that is not listed has its default.
 struct Origin {
-  Place place;
+  SourceLocation location;
   Json given;  // text or list of texts with ${env:NAME} unexpanded; null without a reference
   std::vector<std::string> variables;  // "NAME=sha256:…" of each variable used
 };
 using Origins = std::map<std::string, Origin, std::less<>>;
 
-// "a.b" or "b" at the top.
+// Returns "a.b", or "b" at the top.
 inline std::string join_key(std::string_view section, std::string_view key) {
   return section.empty() ? std::string(key) : std::string(section) + "." + std::string(key);
 }

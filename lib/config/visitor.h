@@ -6,8 +6,11 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <variant>
 #include <vector>
+
+#include "base/enum_names.h"
 
 namespace llmops::config {
 
@@ -16,18 +19,18 @@ struct Duration {
   bool operator==(const Duration&) const = default;
 };
 
-// What a change of the key does to a run: identity changes the result, horizon changes how far it
-// goes, operational changes neither. Resume refuses a change of identity.
+// The effect of a change of the key on a run: identity changes the result, horizon changes how long
+// it is, operational changes neither. Resume refuses a change of identity.
 enum class Role { kIdentity, kHorizon, kOperational };
 
-// What a value must satisfy, and how it is described. Built by the functions below and chained:
+// The condition on a value, and its role. Built by the functions below and chained:
 // at_least(1).horizon(), one_of({"a", "b"}).operational(), path().
 struct Rule {
   std::optional<double> low, high;  // inclusive unless open
   bool open_low = false, open_high = false;
   std::vector<std::string_view> choices;  // a text must be one of them
-  std::size_t longest = 0;                // a text of one line and 1 to so many characters; 0 = any
-  bool is_path = false;                   // relative to the file that holds it
+  std::size_t longest = 0;  // a text of one line with 1 to `longest` characters; 0 = any
+  bool is_path = false;     // relative to the file that holds it
   Role role = Role::kIdentity;
 
   Rule&& exclude_low() && {
@@ -84,11 +87,32 @@ inline Rule path() {
   return r;
 }
 
+// A reference to a member that is an enum. Files, stores and messages have its names, which are the
+// choices of the field's rule.
+class EnumRef {
+ public:
+  template <typename E>
+  explicit EnumRef(E& value)
+      : value_(&value),
+        name_([](const void* v) { return enum_name(*static_cast<const E*>(v)); }),
+        set_([](void* v, std::string_view name) {
+          if (const auto found = find_enum<E>(name)) *static_cast<E*>(v) = *found;
+        }) {}
+
+  std::string_view name() const { return name_(value_); }
+  void set(std::string_view name) const { set_(value_, name); }  // no effect for an unknown name
+
+ private:
+  void* value_;
+  std::string_view (*name_)(const void*);
+  void (*set_)(void*, std::string_view);
+};
+
 // A reference to one setting's member.
 using FieldRef =
-    std::variant<bool*, std::int64_t*, double*, std::string*, Duration*, std::optional<bool>*,
-                 std::optional<std::int64_t>*, std::optional<double>*, std::optional<std::string>*,
-                 std::optional<Duration>*, std::vector<std::int64_t>*, std::vector<double>*,
+    std::variant<bool*, std::int64_t*, double*, std::string*, Duration*, EnumRef,
+                 std::optional<bool>*, std::optional<std::int64_t>*, std::optional<double>*,
+                 std::optional<std::string>*, std::optional<Duration>*, std::vector<double>*,
                  std::vector<std::string>*>;
 
 // A list of sections of one type, seen without its type. visit(i, v) visits element i with v;
@@ -100,8 +124,8 @@ struct SectionList {
   std::function<void()> clear;
 };
 
-// One list per section, fields(Visitor&), serves every view of the settings: parser, overrides,
-// help, reference, JSON schema, diff, digest, stored parameters. A section is any struct with
+// One list per section, fields(Visitor&), is the source of every view of the settings: parser,
+// overrides, help, reference, JSON schema, digest, stored parameters. A section is any struct with
 // `void fields(config::Visitor&)`.
 class Visitor {
  public:
@@ -109,7 +133,13 @@ class Visitor {
 
   template <typename Value>
   void field(std::string_view key, Value& value, std::string_view doc, const Rule& rule = {}) {
-    leaf(key, FieldRef(&value), doc, rule);
+    if constexpr (std::is_enum_v<Value>) {
+      Rule choice = rule;
+      for (const auto& entry : names_of(value)) choice.choices.push_back(entry.name);
+      leaf(key, FieldRef(EnumRef(value)), doc, choice);
+    } else {
+      leaf(key, FieldRef(&value), doc, rule);
+    }
   }
   template <typename Section>
   void section(std::string_view key, Section& value, std::string_view doc) {
@@ -118,7 +148,7 @@ class Visitor {
       leave();
     }
   }
-  // A section that is absent unless its key stands in the file.
+  // A section that is absent unless its key is in the file.
   template <typename Section>
   void section(std::string_view key, std::optional<Section>& value, std::string_view doc) {
     if (!enter_optional(key, doc, value.has_value())) {

@@ -16,7 +16,7 @@ struct Line {
   std::string key;  // of a leaf; else empty
 };
 
-// A text or list of texts as it was given. Numbers of a list stay without quotes.
+// Returns a text or list of texts as it was given. Numbers in a list have no quotes.
 std::string as_written(const FieldRef& field, const Json& given) {
   if (given.is_string()) return yaml_string(given.as_string());
   const bool texts = type_name(field).ends_with("texts");
@@ -115,7 +115,7 @@ std::string write_yaml(const Fields& fields, const Origins& origins) {
 }
 
 std::string write_yaml_with_origins(const Fields& fields, const Origins& origins) {
-  constexpr std::size_t kWidest = 60;  // a longer line does not push the column away
+  constexpr std::size_t kWidest = 60;  // a longer line does not move the column
   const std::vector<Line> lines = lines_of(fields, origins);
   std::size_t column = 0;
   for (const Line& line : lines) {
@@ -129,7 +129,7 @@ std::string write_yaml_with_origins(const Fields& fields, const Origins& origins
       const Origin* origin = origin_of(line, origins);
       const std::size_t width = display_width(line.text);
       text += std::string(column + 2 - std::min(width, column), ' ') + "# ";
-      text += origin == nullptr ? "default" : origin->place.text();
+      text += origin == nullptr ? "default" : origin->location.text();
       if (origin != nullptr) {
         for (const std::string& variable : origin->variables) text += " " + variable;
       }

@@ -6,11 +6,12 @@
 
 namespace llmops::config {
 
-// The settings as a file that reads back as the same settings: every default filled in, unset ones
-// null, values from the environment as they were given with the digest of the variable behind them.
+// Returns the settings as a file that reads back as the same settings: every default filled in,
+// unset keys null, values from the environment as they were given, followed by the digest of the
+// variable.
 std::string write_yaml(const Fields& fields, const Origins& origins);
 
-// The same with the place of every value in a column of comments.
+// Returns the same with the origin of every value in a column of comments.
 std::string write_yaml_with_origins(const Fields& fields, const Origins& origins);
 
 }  // namespace llmops::config

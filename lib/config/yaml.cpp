@@ -17,9 +17,9 @@ namespace llmops::config {
 
 namespace {
 
-// What makes the rest of the text unreadable.
+// An error after which the rest of the text cannot be read.
 struct Refusal {
-  Place place;
+  SourceLocation location;
   std::string message;
 };
 
@@ -68,7 +68,7 @@ class Builder : public YAML::EventHandler {
   void OnMapEnd() override { close(); }
 
   [[noreturn]] void refuse(const YAML::Mark& mark, std::string message) const {
-    throw Refusal{place(mark), std::move(message)};
+    throw Refusal{location(mark), std::move(message)};
   }
 
  private:
@@ -77,19 +77,21 @@ class Builder : public YAML::EventHandler {
     YAML::anchor_t anchor;
     std::size_t nodes_before;
     std::optional<std::string> key;  // map: the key whose value comes next
-    Place key_place;
+    SourceLocation key_location;
   };
   struct Anchored {
     Node node;
     std::size_t nodes;
   };
 
-  Place place(const YAML::Mark& mark) const { return {source_, mark.line + 1, mark.column + 1}; }
+  SourceLocation location(const YAML::Mark& mark) const {
+    return {source_, mark.line + 1, mark.column + 1};
+  }
 
   Node make(const YAML::Mark& mark, Node::Kind kind) const {
     Node node;
     node.kind = kind;
-    node.place = place(mark);
+    node.location = location(mark);
     return node;
   }
 
@@ -121,7 +123,7 @@ class Builder : public YAML::EventHandler {
     if (done.anchor != YAML::NullAnchor) {
       anchors_[done.anchor] = {done.node, nodes_ - done.nodes_before};
     }
-    place_value(std::move(done.node));
+    add_value(std::move(done.node));
   }
 
   // A scalar, a null or an expanded alias.
@@ -132,7 +134,7 @@ class Builder : public YAML::EventHandler {
     }
     count(mark, 1);
     if (anchor != YAML::NullAnchor) anchors_[anchor] = {node, 1};
-    place_value(std::move(node));
+    add_value(std::move(node));
   }
 
   bool wants_key() const {
@@ -142,10 +144,10 @@ class Builder : public YAML::EventHandler {
   void take_key(const YAML::Mark& mark, const Node& node) {
     if (node.kind != Node::Kind::kScalar) refuse(mark, "a key must be text");
     open_.back().key = node.text;
-    open_.back().key_place = place(mark);
+    open_.back().key_location = location(mark);
   }
 
-  void place_value(Node node) {
+  void add_value(Node node) {
     if (open_.empty()) {
       root = std::move(node);
     } else if (Open& parent = open_.back(); parent.node.kind == Node::Kind::kList) {
@@ -158,15 +160,15 @@ class Builder : public YAML::EventHandler {
 
   void add_member(Open& map, Node value) {
     if (*map.key == "<<") {
-      problems_.add(map.key_place, "<<", "merge keys are not read", "use extends");
+      problems_.add(map.key_location, "<<", "merge keys are not read", "use extends");
     } else if (map.node.find(*map.key) != nullptr) {
-      problems_.add(map.key_place, path_of(map), "the key stands twice in this section");
+      problems_.add(map.key_location, path_of(map), "the key appears twice in this section");
     } else {
-      map.node.set(*map.key, map.key_place, std::move(value));
+      map.node.set(*map.key, map.key_location, std::move(value));
     }
   }
 
-  // The key that `map` is at, with the sections around it.
+  // Returns the key that `map` is at, with the sections around it.
   std::string path_of(const Open& map) const {
     std::string path;
     for (const Open& around : open_) {
@@ -186,7 +188,8 @@ class Builder : public YAML::EventHandler {
   int documents_ = 0;
 };
 
-// What no YAML file may hold, as a message; yaml-cpp passes invalid UTF-8 on and ends at a 0x04.
+// Returns a message about bytes that a YAML file must not hold, else an empty text. yaml-cpp
+// accepts invalid UTF-8 and stops reading at a 0x04.
 std::string unreadable_bytes(std::string_view text) {
   if (text.size() > YamlLimits::kMaxBytes) {
     return fmt::format("larger than {} bytes", YamlLimits::kMaxBytes);
@@ -209,7 +212,7 @@ std::string unreadable_bytes(std::string_view text) {
 Node parse_yaml(std::string_view text, std::shared_ptr<const Source> source, Problems& problems) {
   Builder builder(source, problems);
   builder.root.kind = Node::Kind::kMap;
-  builder.root.place = {source, 1, 1};
+  builder.root.location = {source, 1, 1};
   if (const std::string message = unreadable_bytes(text); !message.empty()) {
     problems.add({source, 0, 0}, "", message);
     return builder.root;
@@ -220,7 +223,7 @@ Node parse_yaml(std::string_view text, std::shared_ptr<const Source> source, Pro
     while (parser.HandleNextDocument(builder)) {
     }
   } catch (const Refusal& refusal) {
-    problems.add(refusal.place, "", refusal.message);
+    problems.add(refusal.location, "", refusal.message);
   } catch (const YAML::Exception& error) {
     problems.add({source, error.mark.line + 1, error.mark.column + 1}, "",
                  "not valid YAML: " + printable(error.msg));

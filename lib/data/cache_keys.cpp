@@ -36,15 +36,19 @@ SplitPoint split_point(const recipe::Data& data, const Corpus& corpus, const Sca
 }
 
 std::unique_ptr<text::Tokenizer> fixed_tokenizer(const recipe::Tokenizer& settings) {
-  if (settings.type == "file") return text::load_tokenizer(settings.path.value_or(""));
-  return settings.type == "byte" ? text::make_byte_tokenizer() : nullptr;
+  using recipe::TokenizerType;
+  if (settings.type == TokenizerType::kFile) {
+    return text::load_tokenizer(settings.path.value_or(""));
+  }
+  return settings.type == TokenizerType::kByte ? text::make_byte_tokenizer() : nullptr;
 }
 
 std::string learned_tokenizer_name(const recipe::Tokenizer& tokenizer, const recipe::Data& data,
                                    const std::vector<Scan>& scans,
                                    const std::vector<SplitPoint>& splits) {
-  std::string key = tokenizer.type + " 2\n";
-  if (tokenizer.type == "bpe") key += fmt::format("{}\n", tokenizer.vocab_size);
+  std::string key = fmt::format("{} 2\n", enum_name(tokenizer.type));
+  if (tokenizer.type == recipe::TokenizerType::kBpe)
+    key += fmt::format("{}\n", tokenizer.vocab_size);
   for (std::size_t i = 0; i < data.train.size(); ++i) {
     key += fmt::format("{} {} {}\n", scans[i].digest, splits[i].characters.value_or(-1),
                        splits[i].documents);

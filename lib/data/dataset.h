@@ -69,7 +69,7 @@ DataEstimate estimate(const recipe::Recipe& recipe);
 // saw its own: data.packing and data.append_eos of its recipe.
 struct EvalLayout {
   std::int64_t max_seq_length = 0;
-  std::string packing = "stream";
+  recipe::Packing packing = recipe::Packing::kStream;
   bool append_eos = true;
 };
 std::unique_ptr<Dataset> open_eval_file(const recipe::Source& source,

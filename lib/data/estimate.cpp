@@ -93,7 +93,7 @@ bool are_whole(const std::vector<Sample>& samples) {
 std::unique_ptr<text::Tokenizer> find_measure(const recipe::Tokenizer& settings,
                                               const std::vector<Sample>& training) {
   const bool learns = settings.vocab_size <= kMostLearned || are_whole(training);
-  if (settings.type != "bpe" || !learns) {
+  if (settings.type != recipe::TokenizerType::kBpe || !learns) {
     return fixed_tokenizer(settings);
   }
   std::vector<std::string_view> texts;
@@ -104,7 +104,7 @@ std::unique_ptr<text::Tokenizer> find_measure(const recipe::Tokenizer& settings,
 // Tokens without end tokens in the text of `sample` as a whole.
 double tokens_of(const Sample& sample, const recipe::Tokenizer& settings,
                  const text::Tokenizer* measure) {
-  if (settings.type == "char") return sample.whole().characters;
+  if (settings.type == recipe::TokenizerType::kChar) return sample.whole().characters;
   if (measure == nullptr) return sample.whole().bytes / bpe_bytes_per_token(settings.vocab_size);
   std::vector<text::TokenId> ids;
   measure->encode(sample.beginning(), ids);
@@ -139,8 +139,10 @@ DataEstimate estimate(const recipe::Recipe& recipe) {
     const bool trains = i < data.train.size();
     (trains ? training : evaluation).emplace_back(corpora[i], trains ? alphabet : unused);
   }
+  using recipe::TokenizerType;
   auto measure = find_measure(settings, training);
-  const bool ends = data.append_eos && settings.type != "char" && (!measure || measure->eos());
+  const bool ends =
+      data.append_eos && settings.type != TokenizerType::kChar && (!measure || measure->eos());
   const auto tokens = [&](const Sample& sample) {
     return tokens_of(sample, settings, measure.get()) + (ends ? sample.whole().documents : 0);
   };
@@ -152,13 +154,14 @@ DataEstimate estimate(const recipe::Recipe& recipe) {
   for (const Sample& sample : evaluation) eval_tokens += tokens(sample);
 
   DataEstimate result;
-  const bool guessed = settings.type == "bpe" && !are_whole(training);
-  result.vocab_size = settings.type == "char" ? std::max<std::int64_t>(1, std::ssize(alphabet))
-                      : guessed               ? settings.vocab_size
-                                              : measure->vocab_size();
+  const bool guessed = settings.type == TokenizerType::kBpe && !are_whole(training);
+  result.vocab_size = settings.type == TokenizerType::kChar
+                          ? std::max<std::int64_t>(1, std::ssize(alphabet))
+                      : guessed ? settings.vocab_size
+                                : measure->vocab_size();
   result.train_tokens = std::max<std::int64_t>(1, std::llround(train_tokens));
   result.eval_tokens = std::llround(eval_tokens);
-  if (settings.type != "bpe") result.tokenizer = std::move(measure);
+  if (settings.type != TokenizerType::kBpe) result.tokenizer = std::move(measure);
   result.train_windows = (result.train_tokens + data.max_seq_length - 1) / data.max_seq_length;
   return result;
 }

@@ -107,22 +107,23 @@ void fill_rows(std::vector<Segment> segments, std::int64_t length, PackedSegment
 }  // namespace
 
 PackedRows packed_rows(TokenView tokens, const Packing& packing, std::int64_t length,
-                       std::string_view overlength) {
+                       recipe::Overlength overlength) {
+  using recipe::Overlength;
   PackedRows result;
   std::vector<Segment> segments;
   for (std::size_t i = 0; i < packing.starts.size(); ++i) {
     Segment rest = document_targets(tokens, packing, i);
-    if (rest.length > length && overlength == "error") {
+    if (rest.length > length && overlength == Overlength::kError) {
       throw usage_error("document {} has {} tokens to predict, more than data.max_seq_length {}",
                         i + 1, rest.length, length)
           .at(packing.name)
           .hint("set data.overlength to split, truncate or drop");
     }
-    if (rest.length == 0 || (rest.length > length && overlength == "drop")) {
+    if (rest.length == 0 || (rest.length > length && overlength == Overlength::kDrop)) {
       ++result.dropped;
       continue;
     }
-    if (rest.length > length && overlength == "truncate") {
+    if (rest.length > length && overlength == Overlength::kTruncate) {
       ++result.truncated;
       rest.length = length;
     }

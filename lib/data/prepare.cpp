@@ -99,7 +99,7 @@ class Preparation {
     for (std::size_t i = 0; i < data_.train.size(); ++i) {
       sources.push_back({&corpora_[i], splits_[i], stage.next(corpora_[i])});
     }
-    if (settings.type == "char") return learn_char(sources);
+    if (settings.type == recipe::TokenizerType::kChar) return learn_char(sources);
     return learn_bpe(sources, settings.vocab_size);
   }
 
@@ -132,7 +132,9 @@ class Preparation {
 
 std::optional<std::string> small_vocabulary(const recipe::Tokenizer& settings,
                                             std::int64_t vocab_size) {
-  if (settings.type != "bpe" || vocab_size >= settings.vocab_size) return std::nullopt;
+  if (settings.type != recipe::TokenizerType::kBpe || vocab_size >= settings.vocab_size) {
+    return std::nullopt;
+  }
   return fmt::format(
       "the training text is too small for tokenizer.vocab_size {}: the tokenizer has {} tokens; "
       "lower it or add text",

@@ -26,7 +26,7 @@ PreparedDataset::PreparedDataset(std::shared_ptr<const text::Tokenizer> tokenize
 }
 
 void PreparedDataset::add_train(Part& part) {
-  if (settings_.packing == "documents") {
+  if (settings_.packing == recipe::Packing::kDocuments) {
     PackedRows packed = packed_rows(part.tokens, {part.starts, settings_.opening, part.count.name},
                                     settings_.length, settings_.overlength);
     part.count.dropped = packed.dropped;
@@ -44,7 +44,7 @@ void PreparedDataset::add_train(Part& part) {
 }
 
 void PreparedDataset::add_eval(Part& part) {
-  rows_.push_back(settings_.packing == "documents"
+  rows_.push_back(settings_.packing == recipe::Packing::kDocuments
                       ? eval_packed_rows(part.tokens,
                                          {part.starts, settings_.opening, part.count.name},
                                          settings_.length)

@@ -21,7 +21,8 @@ struct Part {
 // How tokens become rows: the keys of the recipe's data section that decide it.
 struct RowSettings {
   std::int64_t length = 0;
-  std::string packing = "stream", overlength = "split";
+  recipe::Packing packing = recipe::Packing::kStream;
+  recipe::Overlength overlength = recipe::Overlength::kSplit;
   std::optional<text::TokenId> opening;
   std::uint64_t seed = 0;
 };

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "data/token_cache.h"
+#include "recipe/choices.h"
 
 namespace llmops::data {
 
@@ -47,9 +48,9 @@ struct PackedRows {
   std::int64_t dropped = 0, truncated = 0;  // documents
 };
 // Training: documents of about equal fill per row, longest first. `overlength` as data.overlength.
-// Throws Error(kUsage) when it is "error" and a document is longer than a row.
+// Throws Error(kUsage) when it is kError and a document is longer than a row.
 PackedRows packed_rows(TokenView tokens, const Packing& packing, std::int64_t length,
-                       std::string_view overlength);
+                       recipe::Overlength overlength);
 // Evaluation: documents in order, none cut that fits into a row; all tokens are kept.
 std::unique_ptr<Rows> eval_packed_rows(TokenView tokens, const Packing& packing,
                                        std::int64_t length);

@@ -31,13 +31,14 @@ class Remedy {
       : recipe_(recipe), config_(config), machine_(machine), total_steps_(total_steps) {}
 
   std::optional<std::string> find() {
-    for (const char* mode : {"", "selective", "full"}) {
+    const Recompute now = recipe_.train.gradient_checkpointing;
+    for (const Recompute mode : {Recompute::kOff, Recompute::kSelective, Recompute::kFull}) {
       recipe::Recipe changed = recipe_;
       std::string settings;
-      if (*mode != '\0') {
-        if (!saves_more(mode)) continue;
+      if (mode != Recompute::kOff) {
+        if (mode <= now) continue;
         changed.train.gradient_checkpointing = mode;
-        settings = std::string("train.gradient_checkpointing=") + mode;
+        settings = fmt::format("train.gradient_checkpointing={}", enum_name(mode));
         if (const auto text = fits(changed, settings)) return text;
       }
       if (const auto text = smaller_batch(changed, settings)) return text;
@@ -46,11 +47,6 @@ class Remedy {
   }
 
  private:
-  bool saves_more(std::string_view mode) const {
-    const std::string& now = recipe_.train.gradient_checkpointing;
-    return now == "off" || (now == "selective" && mode == "full");
-  }
-
   std::optional<std::string> fits(const recipe::Recipe& changed, const std::string& settings) {
     const std::int64_t bytes = memory_of(changed, config_, machine_, total_steps_);
     if (bytes > machine_.available_memory) return std::nullopt;

@@ -17,8 +17,7 @@ struct Name {
 };
 constexpr std::array<Name<Precision>, 2> kPrecisions{
     {{Precision::kFp32, "fp32"}, {Precision::kBf16Mixed, "bf16-mixed"}}};
-constexpr std::array<Name<Recompute>, 3> kRecomputes{
-    {{Recompute::kOff, "off"}, {Recompute::kSelective, "selective"}, {Recompute::kFull, "full"}}};
+
 constexpr std::array<Name<Threading>, 2> kThreadings{
     {{Threading::kRows, "rows"}, {Threading::kOps, "ops"}}};
 
@@ -62,9 +61,7 @@ void plan_frozen(const arch::ParameterLayout& layout, const arch::TransformerCon
 std::string_view name_of(Precision precision) {
   return name_in(kPrecisions, precision);
 }
-std::string_view name_of(Recompute recompute) {
-  return name_in(kRecomputes, recompute);
-}
+
 std::string_view name_of(Threading threading) {
   return name_in(kThreadings, threading);
 }
@@ -81,9 +78,7 @@ void plan_shape(const recipe::Recipe& recipe, const arch::TransformerConfig& con
   if (__builtin_mul_overflow(plan.global_batch, plan.length, &plan.tokens_per_step)) {
     throw usage_error("{} sequences per step are too many", plan.global_batch);
   }
-  for (const auto& entry : kRecomputes) {
-    if (entry.name == recipe.train.gradient_checkpointing) plan.recompute = entry.value;
-  }
+  plan.recompute = recipe.train.gradient_checkpointing;
   plan.parameters = config.parameter_count();
   plan.flops_per_token = config.flops_per_token(plan.length);
   plan_frozen(arch::frozen_layout(config, recipe.train.freeze), config, plan);
@@ -119,7 +114,7 @@ Json Plan::to_json() const {
   for (const MemoryItem& item : memory) items.set(item.name, item.bytes);
   Json json = Json::object();
   return json.set("precision", name_of(precision))
-      .set("gradient_checkpointing", name_of(recompute))
+      .set("gradient_checkpointing", enum_name(recompute))
       .set("threading", name_of(threading))
       .set("threads", threads)
       .set("shards", shards)

@@ -12,13 +12,13 @@
 namespace llmops::plan {
 
 enum class Precision { kFp32, kBf16Mixed };
-enum class Recompute { kOff, kSelective, kFull };
+using recipe::Recompute;
 // How the cores share a step: each takes rows of the batch with its own gradients (small models),
 // or all work on each operation (large ones).
 enum class Threading { kRows, kOps };
 // As in a recipe: "bf16-mixed", "selective"; "rows", "ops".
 std::string_view name_of(Precision precision);
-std::string_view name_of(Recompute recompute);
+
 std::string_view name_of(Threading threading);
 
 // Steps of a run that only max_time ends.

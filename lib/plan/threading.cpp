@@ -28,9 +28,9 @@ std::int64_t loss_chunk_rows(std::int64_t rows, std::int64_t vocab_size) {
 }  // namespace
 
 void plan_precision(const recipe::Recipe& recipe, const Machine& machine, Plan& plan) {
-  const bool automatic = recipe.train.precision == "auto";
+  const bool automatic = recipe.train.precision == recipe::Precision::kAuto;
   const bool pays = machine.bf16 && plan.parameters >= kBf16Parameters;
-  const bool mixed = automatic ? pays : recipe.train.precision == name_of(Precision::kBf16Mixed);
+  const bool mixed = automatic ? pays : recipe.train.precision == recipe::Precision::kBf16Mixed;
   plan.precision = mixed ? Precision::kBf16Mixed : Precision::kFp32;
 }
 

@@ -24,7 +24,7 @@ ModelShape shape_of(const arch::TransformerConfig& base, double dropout) {
   shape.max_position_embeddings = base.max_positions;
   shape.vocab_size = base.vocab_size;
   shape.tie_word_embeddings = base.tied;
-  // One key for all biases; a model that has some of them has no value for it.
+  // The recipe has one key for all biases; a model with only some of them leaves it unset.
   const bool norms_agree = base.norm == arch::Norm::kRmsNorm || base.norm_bias == base.mlp_bias;
   if (base.attention_bias == base.mlp_bias && norms_agree) shape.bias = base.mlp_bias;
   shape.norm_eps = base.norm_eps;
@@ -35,14 +35,14 @@ ModelShape shape_of(const arch::TransformerConfig& base, double dropout) {
   return shape;
 }
 
-// Gives every setting of the model that was not given the place where its value was read.
-void note_places(LoadedRecipe& loaded, const std::string& source) {
-  config::Place place;
-  place.source = std::make_shared<const config::Source>(config::Source{source, ""});
+// Notes `source` as the origin of every setting of the model that was not given.
+void note_origins(LoadedRecipe& loaded, const std::string& source) {
+  config::SourceLocation location;
+  location.source = std::make_shared<const config::Source>(config::Source{source, ""});
   for (const config::Setting& setting : config::settings(config::fields_of(loaded.recipe.model))) {
     const bool own = setting.key == "path" || setting.key == "config.dropout";
     if (own || setting.value.is_null()) continue;
-    loaded.origins.try_emplace("model." + setting.key, config::Origin{place, {}, {}});
+    loaded.origins.try_emplace("model." + setting.key, config::Origin{location, {}, {}});
   }
 }
 
@@ -60,7 +60,7 @@ void take_base_model(LoadedRecipe& loaded, const arch::TransformerConfig& base,
     const std::string key = "model." + given[i].key;
     const auto origin = loaded.origins.find(key);
     if (origin == loaded.origins.end() || given[i].value == taken[i].value) continue;
-    loaded.problems.add(origin->second.place, key,
+    loaded.problems.add(origin->second.location, key,
                         fmt::format("is {}, the model of model.path has {}", given[i].value.dump(),
                                     taken[i].value.dump()),
                         "leave it out");
@@ -70,7 +70,7 @@ void take_base_model(LoadedRecipe& loaded, const arch::TransformerConfig& base,
     const char* key = "data.max_seq_length";
     const auto origin = loaded.origins.find(key);
     loaded.problems.add(
-        origin == loaded.origins.end() ? config::Place{} : origin->second.place, key,
+        origin == loaded.origins.end() ? config::SourceLocation{} : origin->second.location, key,
         fmt::format("{} is more than the {} tokens that the model of model.path takes", length,
                     base.max_positions));
   }
@@ -79,11 +79,12 @@ void take_base_model(LoadedRecipe& loaded, const arch::TransformerConfig& base,
     try {
       arch::frozen_layout(base, loaded.recipe.train.freeze);
     } catch (const Error& error) {
-      loaded.problems.add(origin == loaded.origins.end() ? config::Place{} : origin->second.place,
-                          "train.freeze", error.what());
+      loaded.problems.add(
+          origin == loaded.origins.end() ? config::SourceLocation{} : origin->second.location,
+          "train.freeze", error.what());
     }
   }
-  note_places(loaded, source);
+  note_origins(loaded, source);
   describe(loaded);
 }
 

@@ -15,7 +15,7 @@ namespace {
 
 using Op = Expectation::Op;
 
-// Longer names first, so that "<=" is not read as "<".
+// Longer names first: "<=" must not be read as "<".
 constexpr std::array<std::pair<std::string_view, Op>, 6> kOps{{{"<=", Op::kLessEqual},
                                                                {">=", Op::kGreaterEqual},
                                                                {"==", Op::kEqual},
@@ -57,7 +57,7 @@ std::string Expectation::text() const {
 
 Expectation parse_expectation(std::string_view text) {
   const auto refuse = [&] {
-    return usage_error("'{}' is no expectation", printable(text))
+    return usage_error("'{}' is not an expectation", printable(text))
         .hint("write METRIC OP NUMBER, as in 'eval/loss <= 1.9'");
   };
   const std::size_t at = text.find_first_of("<>=!");

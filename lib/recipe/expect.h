@@ -5,7 +5,7 @@
 
 namespace llmops::recipe {
 
-// "eval/loss <= 1.9": what a run must have reached; also the form of eval --expect.
+// A condition on a metric at the end of a run: "eval/loss <= 1.9". Also the form of eval --expect.
 struct Expectation {
   enum class Op { kLess, kLessEqual, kGreater, kGreaterEqual, kEqual, kNotEqual };
   std::string metric;
@@ -16,8 +16,8 @@ struct Expectation {
   std::string text() const;           // "eval/loss <= 1.9"
 };
 
-// METRIC OP NUMBER with one of < <= > >= == !=; spaces are free, "90%" is 0.9. Throws
-// Error(kUsage).
+// Reads METRIC OP NUMBER, where OP is one of < <= > >= == !=. Spaces are optional, "90%" is 0.9.
+// Throws Error(kUsage).
 Expectation parse_expectation(std::string_view text);
 
 }  // namespace llmops::recipe

@@ -39,26 +39,28 @@ config::ParseOptions parse_options(const std::vector<config::Key>& keys) {
   return options;
 }
 
-// Where a problem across sections is shown: at the key it names, else at the section that holds it.
-config::Place place_of(std::string_view key, const config::Origins& origins,
-                       const config::Place& file) {
+// Returns where to show a problem across sections: at the key it names, else at the section that
+// holds it, else at the file.
+config::SourceLocation location_of(std::string_view key, const config::Origins& origins,
+                                   const config::SourceLocation& file) {
   for (;;) {
     const auto at = origins.lower_bound(key);
-    if (at != origins.end() && at->first.starts_with(key)) return at->second.place;
+    if (at != origins.end() && at->first.starts_with(key)) return at->second.location;
     const std::size_t dot = key.rfind('.');
     if (dot == std::string_view::npos) return file;
     key = key.substr(0, dot);
   }
 }
 
-// The sections that the rules of a section or key read beside it.
+// The other sections that the rules of a section or key read.
 constexpr std::pair<std::string_view, std::string_view> kReads[] = {
     {"eval", "data"},          {"model", "data"},         {"model", "tokenizer"},
     {"lr_scheduler", "train"}, {"train.freeze", "model"}, {"train.freeze", "tokenizer"}};
 
-// A section that was not read whole gives no ground for complaints across sections.
+// Whether a key, or a section that its rule reads, has an error already. Then a failed rule may be
+// only a result of that error, and is not reported.
 bool is_doubtful(std::string_view key, const config::Problems& problems) {
-  // Problems without a key are those of a file that could not be read at all.
+  // Problems without a key are about a file that could not be read at all.
   if (problems.concerns("") || problems.concerns("extends")) return true;
   const std::string_view section = key.substr(0, key.find('.'));
   if (problems.concerns(section)) return true;
@@ -67,11 +69,12 @@ bool is_doubtful(std::string_view key, const config::Problems& problems) {
   });
 }
 
-void check_across_sections(LoadedRecipe& loaded, const config::Place& file) {
+void check_across_sections(LoadedRecipe& loaded, const config::SourceLocation& file) {
   std::vector<Problem> found = validate(loaded.recipe);
   std::erase_if(found, [&](const Problem& p) { return is_doubtful(p.key, loaded.problems); });
   for (const Problem& problem : found) {
-    loaded.problems.add(place_of(problem.key, loaded.origins, file), problem.key, problem.message);
+    loaded.problems.add(location_of(problem.key, loaded.origins, file), problem.key,
+                        problem.message);
   }
 }
 
@@ -112,7 +115,7 @@ LoadedRecipe load_recipe(const std::string& path, std::span<const std::string> o
   const std::vector<config::Key> keys = recipe_keys();
   const config::Fields fields = config::fields_of(loaded.recipe);
   config::parse(file.root, fields, parse_options(keys), loaded.origins, loaded.problems);
-  check_across_sections(loaded, {file.root.place.source, 0, 0});
+  check_across_sections(loaded, {file.root.location.source, 0, 0});
   describe(loaded);
   return loaded;
 }

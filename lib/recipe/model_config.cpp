@@ -4,7 +4,7 @@ namespace llmops::recipe {
 
 namespace {
 
-// What a family is beyond its sizes; the defaults of its Hugging Face class.
+// Sets the properties of a family that are not sizes, to the defaults of its Hugging Face class.
 void apply_family(bool is_gpt2, bool bias, arch::TransformerConfig& config) {
   if (is_gpt2) {
     config.norm = arch::Norm::kLayerNorm;

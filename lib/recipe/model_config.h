@@ -5,7 +5,8 @@
 
 namespace llmops::recipe {
 
-// model_config() without its check, for those who want all that does not fit (arch/check.h).
+// Returns model_config() without its check, for callers that list every problem
+// (arch::problems_of).
 arch::TransformerConfig unchecked_model_config(const Recipe& recipe,
                                                std::int64_t tokenizer_vocab_size);
 

@@ -7,8 +7,8 @@ namespace llmops::recipe {
 namespace {
 
 // torchtune, litgpt, axolotl, LLaMA-Factory and Hugging Face TrainingArguments, nanoGPT, and the
-// names of Hugging Face and litgpt model configs. Keys that are ours in another section are not
-// listed: the parser finds those.
+// names of Hugging Face and litgpt model configs. A key that a recipe has in another section is not
+// listed: the parser finds it.
 constexpr PeerKey kPeerKeys[] = {
     // Model.
     {"base_model", "model.path"},
@@ -150,7 +150,7 @@ constexpr PeerKey kPeerKeys[] = {
     {"wandb_project", "logging.experiment"},
 };
 
-// Keys for what is an option of the command here.
+// Keys of other tools for something that is an option of the command here.
 constexpr std::string_view kResumeKeys[] = {"resume", "resume_from_checkpoint",
                                             "auto_resume_from_checkpoints"};
 
@@ -164,7 +164,7 @@ std::optional<std::string> advise_on_key(std::string_view key) {
   const std::string_view last = key.substr(key.rfind('.') + 1);
   for (const std::string_view name : {key, last}) {
     for (const PeerKey& peer : kPeerKeys) {
-      if (peer.theirs == name) return fmt::format("ours is {}", peer.ours);
+      if (peer.theirs == name) return fmt::format("use {}", peer.key);
     }
   }
   for (const std::string_view name : kResumeKeys) {

@@ -7,14 +7,14 @@
 
 namespace llmops::recipe {
 
-// A key of another tool's settings file and ours for the same thing.
+// A key of another tool's settings file, and the key of a recipe for the same thing.
 struct PeerKey {
   std::string_view theirs;  // dotted when the last part alone would be ambiguous
-  std::string_view ours;    // a key of a recipe
+  std::string_view key;     // of a recipe
 };
 std::span<const PeerKey> peer_keys();
 
-// What to answer to an unknown key that another tool has: "ours is train.micro_batch_size". Looks
+// Returns the hint for an unknown key that another tool has: "use train.micro_batch_size". Looks
 // for the whole key, then for its last part.
 std::optional<std::string> advise_on_key(std::string_view key);
 

@@ -33,35 +33,36 @@ struct Recipe {
   void fields(config::Visitor& v);
 };
 
-// Every key of a recipe with its default.
+// Returns every key of a recipe with its default.
 std::vector<config::Key> recipe_keys();
 
-// The recipe as its identity sees it: without the values that would follow when they are left out,
-// such as as many key-value heads as heads, and with the sequences of a step in one key.
+// Returns the recipe in the one form that its identity is made of: without values that equal the
+// ones derived when the key is left out (such as num_key_value_heads equal to num_attention_heads),
+// and with the sequences of a step in one key.
 Recipe canonical(Recipe recipe);
 
-// Sequences per optimizer step: global_batch_size, or micro_batch_size times
+// Returns the sequences per optimizer step: global_batch_size, or micro_batch_size times
 // gradient_accumulation_steps.
 std::int64_t global_batch_size(const Train& train);
 
-// Why the schedule is longer than a run of `total_steps`; nothing when it fits.
+// Returns why the schedule is longer than a run of `total_steps`; nothing when it fits.
 std::optional<std::string> schedule_problem(const LrScheduler& scheduler, std::int64_t total_steps);
 // Whether the recipe's data has an evaluation set.
 bool has_eval_set(const Recipe& recipe);
 
-// The transformer that the recipe describes, for a tokenizer of this size (padding of the
-// vocabulary is never added). Calls arch::check.
+// Returns the transformer that the recipe describes, for a tokenizer of this size (no padding is
+// added to the vocabulary). Calls arch::check. In model_config.cpp.
 arch::TransformerConfig model_config(const Recipe& recipe, std::int64_t tokenizer_vocab_size);
 
-// Rules that cross sections; each problem is a message with the key it concerns
-// ("train.global_batch_size"). Empty: the recipe is sound.
+// Checks the rules between keys (validate.cpp). Each problem is a message with the key that it
+// concerns ("train.global_batch_size"); none means that the recipe is sound.
 struct Problem {
   std::string key, message;
 };
 std::vector<Problem> validate(const Recipe& recipe);
 
-// The metrics that a training run of this recipe records and `expect` may name; not those of the
-// system.
+// Returns the metrics that a training run of this recipe records and `expect` may name, without the
+// system's (validate.cpp).
 std::vector<std::string> recorded_metrics(const Recipe& recipe);
 
 }  // namespace llmops::recipe

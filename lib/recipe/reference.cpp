@@ -12,33 +12,12 @@ namespace llmops::recipe {
 
 namespace {
 
-constexpr std::string_view kIntroduction = R"(# Recipes
+constexpr std::string_view kIntroduction = R"(# Keys of a recipe
 
 <!-- Made by `llmops recipe schema --markdown`; do not edit. -->
 
-A recipe is one YAML file that says everything about a run. `llmops recipe list` names the recipes
-that the program carries, `llmops recipe copy NAME FILE` writes one down to be changed,
-`llmops recipe validate FILE` lists all that is wrong with one, and `llmops recipe show FILE` prints
-it with every default filled in and the place each value comes from.
-
-- An unknown key is an error that names the nearest known one; so is a key that stands twice. The
-  names of other tools are answered with ours (last section).
-- `key.sub=value` after the recipe on the command line, or `--set key.sub=value`, lays a value on
-  it. `data.train.0.path=x.txt` reaches into a list, `key=null` takes a value back to its default. A
-  value that begins with a quote, `[` or `{` is read as YAML; any other stands for itself. The value
-  of an option of its own, such as `--name`, is text as it is typed.
-- `extends: base.yaml` lays the recipe on another file: sections are merged key by key, lists and
-  values are replaced.
-- Numbers may be written `3e-4`, `1_000_000` and `10%`; durations `90s`, `90m`, `1.5h`, `2d`.
-- `${env:NAME}` stands for an environment variable, quoted or not; the key decides the type. The run
-  keeps the text as written and a digest of the value. `$${env:NAME}` is the text `${env:NAME}`.
-  Credentials written out are refused.
-- Input paths in a file are relative to that file; paths on the command line, `output_dir` and
-  `data.cache_dir` are relative to the working directory.
-
-The role of a key says what a change of it does to a run. *identity*: it changes the result; a
-resumed run refuses it. *horizon*: it changes how far the run goes. *operational*: neither. Files
-are identified by the digest of their content, so that a path is operational.
+Every key of a recipe, with its default, its values and its role. [recipes.md](recipes.md) explains
+the language of recipes and the roles.
 
 )";
 
@@ -47,9 +26,9 @@ are identified by the digest of their content, so that a path is operational.
 std::string reference_page() {
   std::string page(kIntroduction);
   page += config::markdown_reference(recipe_keys());
-  page += "\n## Names of other tools\n\n| theirs | ours |\n|---|---|\n";
+  page += "\n## Names of other tools\n\n| other name | key |\n|---|---|\n";
   for (const PeerKey& key : peer_keys()) {
-    page += fmt::format("| `{}` | `{}` |\n", key.theirs, key.ours);
+    page += fmt::format("| `{}` | `{}` |\n", key.theirs, key.key);
   }
   return page;
 }

@@ -6,10 +6,10 @@
 
 namespace llmops::recipe {
 
-// docs/recipe.md: how a recipe is written, every key, and the names of other tools.
+// Returns the page docs/recipe-keys.md: every key, and the names that other tools have for them.
 std::string reference_page();
 
-// JSON Schema (draft 2020-12) of a recipe file.
+// Returns the JSON Schema (draft 2020-12) of a recipe file.
 Json schema();
 
 }  // namespace llmops::recipe

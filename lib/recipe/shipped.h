@@ -6,7 +6,7 @@
 
 namespace llmops::recipe {
 
-// The recipes of recipes/*.yaml, carried in the program.
+// A recipe of recipes/*.yaml, built into the program.
 struct Shipped {
   std::string_view name;  // "quickstart"
   std::string_view text;

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "arch/check.h"
 #include "arch/freeze.h"
 #include "base/error.h"
 #include "base/text.h"
@@ -15,6 +14,8 @@ namespace llmops::recipe {
 
 namespace {
 
+// Checks one section after another. A rule holds or adds a problem; none throws, so one pass finds
+// every error.
 class Checker {
  public:
   explicit Checker(const Recipe& recipe) : r_(recipe) {}
@@ -49,15 +50,15 @@ class Checker {
       const bool plain =
           source.format == "auto" && source.field == "text" && source.document == "auto";
       require(!source.synth || plain, key,
-              "format, field and document have a meaning for files, not for synth");
+              "format, field and document apply to files, not to synth");
       require(source.format != "txt" || source.field == "text", key + ".field",
-              "has a meaning for json, jsonl, csv and tsv only, format is txt");
+              "applies to json, jsonl, csv and tsv only; format is txt");
       require(source.path != "-" && !source.path.ends_with("/-"), key + ".path",
-              "the standard input can be read only once; text to train on is read for its digest, "
-              "for its tokens and again to resume: write it to a file");
+              "standard input can be read only once, and training text is read for its digest, for "
+              "its tokens and again to resume; write it to a file");
       const bool structured = source.format != "auto" && source.format != "txt";
       require(!structured || source.document == "auto", key + ".document",
-              "has a meaning for txt only, format is {}", source.format);
+              "applies to txt only; format is {}", source.format);
     }
   }
 
@@ -66,34 +67,36 @@ class Checker {
     require(!data.train.empty(), "data.train", "give at least one source of text");
     require(data.eval.empty() || data.eval_split == 0, "data.eval_split",
             "give either data.eval or data.eval_split, not both");
-    require(data.packing != "stream" || data.overlength == "split", "data.overlength",
-            "'{}' needs packing: documents; in a stream, documents run on into the next sequence",
-            data.overlength);
+    require(data.packing == Packing::kDocuments || data.overlength == Overlength::kSplit,
+            "data.overlength",
+            "'{}' needs packing: documents; in a stream, a document continues in the next sequence",
+            enum_name(data.overlength));
   }
 
   void tokenizer() {
     const Tokenizer& tokenizer = r_.tokenizer;
-    const bool is_file = tokenizer.type == "file";
+    const bool is_file = tokenizer.type == TokenizerType::kFile;
     require(!is_file || tokenizer.path.has_value(), "tokenizer.path", "type: file needs a path");
-    require(is_file || !tokenizer.path, "tokenizer.path", "is read for type: file only, type is {}",
-            tokenizer.type);
+    require(is_file || !tokenizer.path, "tokenizer.path", "is read for type: file only; type is {}",
+            enum_name(tokenizer.type));
     const auto& rows = r_.model.config.vocab_size;
-    require(tokenizer.type != "bpe" || !rows || *rows >= tokenizer.vocab_size,
+    require(tokenizer.type != TokenizerType::kBpe || !rows || *rows >= tokenizer.vocab_size,
             "model.config.vocab_size", "{} rows are too few for tokenizer.vocab_size {}",
             rows.value_or(0), tokenizer.vocab_size);
-    require(tokenizer.type != "byte" || !rows || *rows >= 256, "model.config.vocab_size",
-            "{} rows are too few for the 256 bytes", rows.value_or(0));
+    require(tokenizer.type != TokenizerType::kByte || !rows || *rows >= 256,
+            "model.config.vocab_size", "{} rows are too few for the 256 bytes", rows.value_or(0));
   }
 
   void model() {
-    if (r_.model.path) return;  // the model there says what it is: base_model.h
+    if (r_.model.path) return;  // checked against its config.json: base_model.h
     const ModelShape& shape = r_.model.config;
     if (!shape.head_dim && shape.hidden_size % shape.num_attention_heads != 0) {
       require(false, "model.config.num_attention_heads", "hidden_size {} is not divisible by {}",
               shape.hidden_size, shape.num_attention_heads);
       return;
     }
-    // The size of the vocabulary is known once the data is read; any will do for the other rules.
+    // The size of the vocabulary is not known before the data is read. The other rules do not
+    // depend on it.
     const arch::TransformerConfig config = unchecked_model_config(r_, r_.tokenizer.vocab_size);
     for (const std::string& problem : arch::problems_of(config)) {
       require(false, "model.config", "{}", problem);
@@ -126,10 +129,10 @@ class Checker {
     require(given >= 1 || train.max_time, "train",
             "give one of max_steps, epochs, max_tokens or max_time");
     const bool open_end = given == 0 && train.max_time;
-    require(!open_end || r_.lr_scheduler.name == "constant", "lr_scheduler.name",
+    require(!open_end || r_.lr_scheduler.name == Decay::kConstant, "lr_scheduler.name",
             "'{}' needs max_steps, epochs or max_tokens: with max_time alone the last step is not "
             "known",
-            r_.lr_scheduler.name);
+            enum_name(r_.lr_scheduler.name));
     require(!open_end || !r_.lr_scheduler.warmup_ratio, "lr_scheduler.warmup_ratio",
             "needs max_steps, epochs or max_tokens");
   }
@@ -138,8 +141,9 @@ class Checker {
     const LrScheduler& schedule = r_.lr_scheduler;
     require(!schedule.warmup_steps || !schedule.warmup_ratio, "lr_scheduler.warmup_ratio",
             "give either warmup_steps or warmup_ratio, not both");
-    require(schedule.name != "wsd" || schedule.warmup_ratio.value_or(0) + schedule.decay_ratio <= 1,
-            "lr_scheduler.decay_ratio", "warmup_ratio and decay_ratio are together above 1");
+    require(schedule.name != Decay::kWsd ||
+                schedule.warmup_ratio.value_or(0) + schedule.decay_ratio <= 1,
+            "lr_scheduler.decay_ratio", "the sum of warmup_ratio and decay_ratio is above 1");
     if (r_.train.max_steps) {
       const auto problem = schedule_problem(schedule, *r_.train.max_steps);
       require(!problem, "lr_scheduler", "{}", problem.value_or(""));

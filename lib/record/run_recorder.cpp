@@ -61,7 +61,7 @@ class StoredRun : public RunRecorder {
     }
   }
 
-  std::string id() const override { return run_.uid; }
+  std::string id() const override { return run_.id; }
   std::string name() const override { return run_.name; }
 
   void log(std::string_view series, std::int64_t step, double value) override {
@@ -238,12 +238,12 @@ void put_attempt(Store& store, const store::Run& run, store::Attempt& attempt,
   warn_of_secrets(start, git);
   attempt.number = run.attempts;
   attempt.base_ms = run.elapsed_ms;
-  attempt.recipe_given = put(start.recipe_given);
-  attempt.recipe_resolved = put(start.recipe_resolved);
+  attempt.recipe_given_sha256 = put(start.recipe_given);
+  attempt.recipe_resolved_sha256 = put(start.recipe_resolved);
   attempt.git_commit = git.commit;
   attempt.git_branch = git.branch;
   attempt.git_dirty = git.dirty;
-  attempt.git_diff = put(git.diff);
+  attempt.git_diff_sha256 = put(git.diff);
   insert_attempt(store, run.row, attempt);
   clear_params(store, run.row);
   for (const auto& [key, value] : start.params) set_param(store, run.row, key, value);
@@ -295,9 +295,9 @@ std::unique_ptr<RunRecorder> begin_run(const std::string& store_path, const RunS
   attempt.from_step = from_step;
   const GitState git = capture_git(attempt.working_directory);
   store::Run run;
-  run.uid = make_ulid(attempt.started_ms);
+  run.id = make_ulid(attempt.started_ms);
   run.kind = start.kind;
-  run.name = name_or_default(start, run.uid);
+  run.name = name_or_default(start, run.id);
   run.experiment = start.experiment;
   set_folder(run, start.output_dir);
   run.identity = start.identity_digest;
@@ -337,7 +337,7 @@ std::unique_ptr<RunRecorder> resume_run(const std::string& store_path, const std
   put_attempt(store, *run, attempt, start, git);
   note_gap(store, *run, from_step, start);
   reopen_run(store, run->row, run->attempts, from_step);
-  set_place(store, *run);
+  move_run(store, *run);
   note_damage(store, *run, from_step, summarize_again(store, run->row), start);
   transaction.commit();
   return std::make_unique<StoredRun>(std::move(store), std::move(*run), from_step, start);
@@ -360,7 +360,7 @@ namespace {
 
 KnownRun known(const store::Run& run) {
   const bool gate_failed = run.exit_code == static_cast<int>(ExitCode::kGateFailed);
-  return {run.uid, run.name, run.output_dir, real_path(run, run.output_dir),
+  return {run.id, run.name, run.output_dir, real_path(run, run.output_dir),
           run.status == store::RunStatus::kFinished || gate_failed};
 }
 

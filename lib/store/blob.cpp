@@ -34,7 +34,7 @@ void write_blob(const std::string& path, std::string_view content) {
   rename_durably(temporary, path);
 }
 
-// The store may come from anywhere, and this becomes a path.
+// Checks a digest before it becomes a path: the store may come from anywhere.
 bool is_digest(std::string_view text) {
   return text.size() == 64 && std::ranges::all_of(text, [](char c) {
            return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');

@@ -12,7 +12,7 @@ static_assert(std::endian::native == std::endian::little);
 
 namespace {
 
-// Differences wrap around, so that any two steps have one.
+// Differences wrap around, so any two steps have one.
 void append_difference(std::int64_t from, std::int64_t to, std::string& bytes) {
   const std::uint64_t difference =
       static_cast<std::uint64_t>(to) - static_cast<std::uint64_t>(from);
@@ -22,7 +22,8 @@ void append_difference(std::int64_t from, std::int64_t to, std::string& bytes) {
   bytes += static_cast<char>(zigzag);
 }
 
-// Reads what append_difference wrote, from the front of `bytes`; false when it ends too early.
+// Reads a difference of append_difference() from the front of `bytes`. Returns false when the bytes
+// end too early.
 bool take_difference(std::string_view& bytes, std::int64_t& value) {
   std::uint64_t zigzag = 0;
   for (int shift = 0; shift < 64 && !bytes.empty(); shift += 7) {

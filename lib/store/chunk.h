@@ -14,9 +14,9 @@ struct Point {
   bool operator==(const Point&) const = default;
 };
 
-// Points of one series in the order they were logged. Format, per point: step and time_ms as the
-// difference to the point before, zigzag LEB128 (Protocol Buffers' sint64); the value as 8 bytes,
-// little endian. Typically 10 bytes a point.
+// Points of one series in the order they were logged. Format of a point: step and time_ms, each as
+// its difference to the point before in zigzag LEB128 (sint64 of Protocol Buffers); the value as 8
+// bytes, little endian. A point usually takes 10 bytes.
 class Chunk {
  public:
   void add(const Point& point);

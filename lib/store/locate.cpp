@@ -16,8 +16,8 @@ namespace {
 
 constexpr const char* kFolder = ".llmops";
 
-// Whether there is a store file, or something in its place that opening it would report. Only such
-// a folder is a store: a token cache makes a folder of the same name.
+// Whether the folder has a store file, or something in its place that is an error when it is
+// opened. A folder without one is not a store: the token cache creates a folder of the same name.
 bool has_store(const std::string& folder) {
   struct stat status {};
   const std::string path = join_path(folder, kDatabaseName);

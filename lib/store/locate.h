@@ -5,15 +5,15 @@
 
 namespace llmops::store {
 
-// Where the store is: the folder of --store (`option`, empty when not given), else LLMOPS_STORE,
-// else the nearest .llmops with a store file going up from the working directory. Going up, folders
-// of other users are passed over: nobody should be able to plant a store above ours.
+// The store is in the folder of --store (`option`, empty when not given), else of LLMOPS_STORE,
+// else in the nearest .llmops with a store file, from the working directory upwards. That search
+// skips folders of other users: nobody must be able to plant a store in a folder above this user's.
 
-// The folder for a command that records; ./.llmops when there is none yet. Creates nothing.
+// Returns the folder for a command that records; ./.llmops when there is none yet. Creates nothing.
 std::string store_to_write(const std::string& option);
-// The folder for a command that reads; nothing when no run was recorded there yet.
+// Returns the folder for a command that reads; nothing when no run was recorded there yet.
 std::optional<std::string> find_store(const std::string& option);
-// The same; throws Error(kNotFound) that names the place looked at.
+// Returns the same; throws Error(kNotFound) that names the folder when there is no store.
 std::string get_store(const std::string& option);
 
 }  // namespace llmops::store

@@ -4,7 +4,7 @@
 
 namespace llmops::store {
 
-// A chunk is read whole, and stays below the limit where a damaged length could hurt.
+// A chunk is read as a whole, so its size is bounded.
 constexpr std::int64_t kChunkPoints = 4096;
 
 PointWriter::PointWriter(Store& store, std::int64_t run, std::int64_t attempt)
@@ -64,7 +64,7 @@ void PointWriter::write(Store& store) {
     visible_[series.name] = series.summary;
 }
 
-// Cannot fail: what is committed must not be written a second time.
+// Must not fail: points that are committed must not be written a second time.
 void PointWriter::committed() noexcept {
   for (const std::size_t index : waiting_) {
     entries_[index].is_stored = true;

@@ -11,25 +11,25 @@
 
 namespace llmops::store {
 
-// Collects the points of one attempt and writes them, a chunk per series and call, together with
-// the summaries. Of one thread.
+// Collects the points of one attempt and writes them, one chunk per series and call, together with
+// the summaries. For one thread.
 class PointWriter {
  public:
-  // Goes on with the series that the run has already.
+  // Continues the series that the run has already.
   PointWriter(Store& store, std::int64_t run, std::int64_t attempt);
 
-  // The names that have a place, in order of their index; new ones come after them.
+  // Names of the series. The position of a name is the index for add(); add_series() appends.
   const std::vector<std::string>& names() const { return names_; }
   void add_series(std::string name);
   void add(std::size_t series, const Point& point);
-  // What is added from now on belongs to the next attempt, which begins at this step in the same
-  // process.
+  // Begins the next attempt of the run, at this step and in the same process. Points that are added
+  // later belong to it.
   void rewind(std::int64_t from_step);
   bool empty() const { return waiting_.empty() && rewinds_.empty(); }
   std::int64_t waiting() const;  // points that are not stored yet
 
-  // Within a transaction. What was added stays until committed() says that it is safe, so a failed
-  // transaction is simply written again.
+  // Writes everything that was added, within a transaction of the caller. Points stay in memory
+  // until committed() is called after its commit, so a failed transaction is written again.
   void write(Store& store);
   void committed() noexcept;
 
@@ -52,7 +52,7 @@ class PointWriter {
   std::vector<Entry> entries_;
   std::vector<std::size_t> waiting_;  // entries with chunks
   std::vector<Rewind> rewinds_;       // not yet committed
-  // Of the last write() with rewinds: the summaries without what those have hidden, by name.
+  // Of the last write() with rewinds: the summaries of the points that are still visible, by name.
   std::unordered_map<std::string, Summary> visible_;
 };
 

@@ -18,8 +18,8 @@ constexpr std::string_view kSelectRun =
     "run.created_ms, ended_ms, heartbeat_ms, elapsed_ms, attempts, output_dir, identity, "
     "recorded_step, output_dir_sha256 FROM run JOIN experiment ON experiment.id = experiment_id ";
 
-// Known exactly where its processes can be seen; assumed elsewhere, of another host's or
-// container's, after five minutes without a sign of life.
+// Whether the process of a run has ended. The system knows, if the process runs in this host and
+// container; otherwise five minutes without a heartbeat count as its end.
 bool has_ended(Store& store, const Run& run) {
   constexpr std::int64_t kSilenceMs = 5 * 60 * 1000;
   Statement row = store.database().prepare(
@@ -34,7 +34,7 @@ bool has_ended(Store& store, const Run& run) {
 Run run_of(Store& store, const Statement& row) {
   Run run;
   run.row = row.integer(0);
-  run.uid = row.text(1);
+  run.id = row.text(1);
   run.kind = row.text(2);
   run.name = row.text(3);
   run.experiment = row.text(4);
@@ -61,7 +61,7 @@ Run run_of(Store& store, const Statement& row) {
   return run;
 }
 
-// What the runs are ordered by; nothing for a metric.
+// Returns the column that a sort key names; nothing for a metric.
 std::optional<std::string_view> order_column(std::string_view sort) {
   constexpr std::array<std::pair<std::string_view, std::string_view>, 8> kColumns{{
       {"", "run.id"},
@@ -97,24 +97,27 @@ Attempt attempt_of(const Statement& row) {
   a.working_directory = row.text(12);
   a.arguments = parse_stored(row.text(13), "attempt.arguments");
   a.recipe_path = row.text(14);
-  a.recipe_given = row.text(15);
-  a.recipe_resolved = row.text(16);
+  a.recipe_given_sha256 = row.text(15);
+  a.recipe_resolved_sha256 = row.text(16);
   a.git_commit = row.text(17);
   a.git_branch = row.text(18);
   if (!row.is_null(19)) a.git_dirty = row.integer(19) != 0;
-  a.git_diff = row.text(20);
+  a.git_diff_sha256 = row.text(20);
   a.hardware = parse_stored(row.text(21), "attempt.hardware");
   a.versions = parse_stored(row.text(22), "attempt.versions");
   return a;
 }
 
-constexpr std::string_view kSelectAttempt =
-    "SELECT number, from_step, base_ms, started_ms, ended_ms, exit_code, reason, host, boot_id, "
-    "pid, start_ticks, user, working_directory, arguments, recipe_path, recipe_given, "
-    "recipe_resolved, git_commit, git_branch, git_dirty, git_diff, hardware, versions, "
-    "pid_namespace FROM attempt WHERE run_id = ? ";
+// Returns a query for attempt_of().
+std::string select_attempt(std::string_view tail) {
+  return fmt::format(
+      "SELECT number, from_step, base_ms, started_ms, ended_ms, exit_code, reason, {} "
+      "FROM attempt WHERE run_id = ? {}",
+      kProcessColumns, tail);
+}
 
-// By the last value of a metric, the newest first among equals; runs without one come last.
+// Sorts by the last value of a metric, equal ones by age, the newest first. Runs without a value
+// come last.
 void sort_by_last(Store& store, std::vector<Run>& runs, std::string_view metric, bool descending) {
   struct Keyed {
     std::optional<double> value;
@@ -138,16 +141,14 @@ std::string sql(std::string_view head, std::string_view tail) {
 
 std::vector<std::pair<std::string, std::string>> pairs(Store& store, std::string_view select,
                                                        std::int64_t run) {
-  std::vector<std::pair<std::string, std::string>> all;
-  Statement rows = store.database().prepare(select);
-  rows.bind(run);
-  while (rows.step()) all.emplace_back(rows.text(0), rows.text(1));
-  return all;
+  const auto pair = [](const Statement& row) { return std::pair(row.text(0), row.text(1)); };
+  return store.database().collect(pair, select, run);
 }
 
 }  // namespace
 
-// The status may be other than the row says, so it is filtered, and the rows counted, out here.
+// The status of a run can differ from that of its row (run_of), so the filter by status and the
+// limit are applied here and not in SQL.
 std::vector<Run> list_runs(Store& store, const RunFilter& filter) {
   std::string text = sql(kSelectRun, "WHERE true");
   std::vector<std::string> values;
@@ -202,9 +203,9 @@ std::int64_t count_runs(Store& store) {
   return store.database().integer("SELECT count(*) FROM run");
 }
 
-std::optional<Run> find_run(Store& store, std::string_view uid) {
+std::optional<Run> find_run(Store& store, std::string_view id) {
   Statement row = store.database().prepare(sql(kSelectRun, "WHERE uid = ?"));
-  if (!row.bind(uid).step()) return std::nullopt;
+  if (!row.bind(id).step()) return std::nullopt;
   return run_of(store, row);
 }
 
@@ -230,12 +231,9 @@ std::optional<Run> find_best(Store& store, std::string_view metric, bool lowest)
 
 std::vector<Run> find_by_prefix(Store& store, std::string_view prefix, std::int64_t limit) {
   // Every character of an id is below '~'.
-  Statement rows = store.database().prepare(
-      sql(kSelectRun, "WHERE uid >= ?1 AND uid < ?1 || '~' ORDER BY uid LIMIT ?2"));
-  rows.bind(prefix, limit);
-  std::vector<Run> runs;
-  while (rows.step()) runs.push_back(run_of(store, rows));
-  return runs;
+  return store.database().collect(
+      [&](const Statement& row) { return run_of(store, row); },
+      sql(kSelectRun, "WHERE uid >= ?1 AND uid < ?1 || '~' ORDER BY uid LIMIT ?2"), prefix, limit);
 }
 
 std::vector<std::string> short_ids(Store& store, const std::vector<Run>& runs) {
@@ -244,14 +242,14 @@ std::vector<std::string> short_ids(Store& store, const std::vector<Run>& runs) {
       "?1)");
   std::vector<std::string> ids;
   for (const Run& run : runs) {
-    neighbours.bind(run.uid).step();
+    neighbours.bind(run.id).step();
     std::size_t length = 8;
     for (const int column : {0, 1}) {
       const std::string other = neighbours.text(column);
-      const auto end = std::ranges::mismatch(run.uid, other).in1;
-      length = std::max(length, static_cast<std::size_t>(end - run.uid.begin()) + 1);
+      const auto end = std::ranges::mismatch(run.id, other).in1;
+      length = std::max(length, static_cast<std::size_t>(end - run.id.begin()) + 1);
     }
-    ids.push_back(run.uid.substr(0, length));
+    ids.push_back(run.id.substr(0, length));
   }
   return ids;
 }
@@ -269,17 +267,13 @@ std::vector<std::optional<double>> last_values(Store& store, const std::vector<R
 }
 
 std::optional<Attempt> find_attempt(Store& store, std::int64_t run, std::int64_t number) {
-  Statement row = store.database().prepare(sql(kSelectAttempt, "AND number = ?"));
+  Statement row = store.database().prepare(select_attempt("AND number = ?"));
   if (!row.bind(run, number).step()) return std::nullopt;
   return attempt_of(row);
 }
 
 std::vector<Attempt> list_attempts(Store& store, std::int64_t run) {
-  std::vector<Attempt> attempts;
-  Statement rows = store.database().prepare(sql(kSelectAttempt, "ORDER BY number"));
-  rows.bind(run);
-  while (rows.step()) attempts.push_back(attempt_of(rows));
-  return attempts;
+  return store.database().collect(attempt_of, select_attempt("ORDER BY number"), run);
 }
 
 std::vector<std::pair<std::string, Json>> list_params(Store& store, std::int64_t run) {
@@ -330,30 +324,27 @@ std::vector<Event> read_new_events(Store& store, std::int64_t run, std::int64_t&
 }
 
 std::vector<Sample> list_samples(Store& store, std::int64_t run) {
-  std::vector<Sample> samples;
-  Statement rows = store.database().prepare(
+  const auto sample = [](const Statement& row) {
+    return Sample{row.integer(0), row.integer(1), row.integer(2), row.text(3), row.text(4)};
+  };
+  return store.database().collect(
+      sample,
       "SELECT attempt, time_ms, step, prompt, text FROM sample WHERE run_id = ?1 AND NOT EXISTS ("
       "SELECT 1 FROM attempt WHERE attempt.run_id = ?1 AND attempt.number > sample.attempt "
-      "AND attempt.from_step < sample.step) ORDER BY step, id");
-  rows.bind(run);
-  while (rows.step()) {
-    samples.push_back(
-        {rows.integer(0), rows.integer(1), rows.integer(2), rows.text(3), rows.text(4)});
-  }
-  return samples;
+      "AND attempt.from_step < sample.step) ORDER BY step, id",
+      run);
 }
 
 std::vector<Artifact> list_artifacts(Store& store, std::int64_t run) {
-  std::vector<Artifact> artifacts;
-  Statement rows = store.database().prepare(
+  const auto artifact = [](const Statement& row) {
+    return Artifact{row.integer(0), row.integer(1), row.text(2),   row.text(3),
+                    row.text(4),    row.text(5),    row.integer(6)};
+  };
+  return store.database().collect(
+      artifact,
       "SELECT attempt, time_ms, role, kind, path, digest, bytes FROM artifact WHERE run_id = ? "
-      "ORDER BY id");
-  rows.bind(run);
-  while (rows.step()) {
-    artifacts.push_back({rows.integer(0), rows.integer(1), rows.text(2), rows.text(3), rows.text(4),
-                         rows.text(5), rows.integer(6)});
-  }
-  return artifacts;
+      "ORDER BY id",
+      run);
 }
 
 }  // namespace llmops::store

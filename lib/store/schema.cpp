@@ -148,21 +148,21 @@ CREATE TABLE artifact(
 CREATE TABLE blob(sha256 TEXT PRIMARY KEY, bytes INTEGER NOT NULL, data BLOB);
 )sql";
 
-// A folder that was named by a variable of the environment can be told from the one that the same
-// text names under another value.
+// The digest distinguishes folders that were named by the same text with different values of an
+// environment variable.
 constexpr const char* kVersion2 = R"sql(
 ALTER TABLE run ADD COLUMN output_dir_sha256 TEXT NOT NULL DEFAULT '';  -- of the expanded path
 )sql";
 
 constexpr std::array kScripts{kVersion1, kVersion2};
 
-// A consistent copy, also while others write.
+// Makes a consistent copy, even while other processes write.
 void back_up(Database& database, const std::string& path, std::int64_t version) {
   const std::string copy = fmt::format("{}.bak-v{}", path, version);
   if (path_exists(copy)) return;
   const std::string partial = copy + ".tmp";
   ::unlink(partial.c_str());
-  database.prepare("VACUUM INTO ?").bind(partial).run();
+  database.run("VACUUM INTO ?", partial);
   ::chmod(partial.c_str(), 0600);
   rename_durably(partial, copy);
 }
@@ -203,9 +203,8 @@ void migrate(Database& database, const std::string& path, std::span<const char* 
   for (auto version = static_cast<std::size_t>(database.integer("PRAGMA user_version"));
        version < scripts.size(); ++version) {
     database.execute(scripts[version]);
-    database.prepare("INSERT INTO migration(version, applied_ms, tool_version) VALUES(?, ?, ?)")
-        .bind(version + 1, wall_clock_ms(), llmops::version())
-        .run();
+    database.run("INSERT INTO migration(version, applied_ms, tool_version) VALUES(?, ?, ?)",
+                 version + 1, wall_clock_ms(), llmops::version());
   }
   database.execute("PRAGMA application_id=" + std::to_string(kApplicationId));
   database.execute("PRAGMA user_version=" + std::to_string(scripts.size()));

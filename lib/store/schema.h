@@ -7,7 +7,7 @@
 
 namespace llmops::store {
 
-// The tables of the store. Version v of the schema is what the first v scripts make.
+// The tables of the store. The first v scripts make version v of the schema.
 std::span<const char* const> schema_scripts();
 
 enum class SchemaState {
@@ -19,9 +19,9 @@ enum class SchemaState {
 // Throws Error(kDamaged) for a database of another program.
 SchemaState schema_state(Database& database, std::span<const char* const> scripts);
 
-// Brings the file to the version of `scripts`, in one exclusive transaction that reads the version
-// again, so that two processes may try at once. An older store is first copied to
-// PATH.bak-vVERSION.
+// Brings the file to the version of `scripts`, in one exclusive transaction. That transaction reads
+// the version again, because two processes may migrate at once. Copies an older store to
+// PATH.bak-vVERSION first.
 void migrate(Database& database, const std::string& path, std::span<const char* const> scripts);
 
 }  // namespace llmops::store

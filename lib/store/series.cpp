@@ -30,12 +30,13 @@ std::int64_t chunk_checksum(std::int64_t series, std::int64_t attempt, std::int6
   return Checksum().add(series).add(attempt).add(size).add(bytes).value();
 }
 
-// A row of chunk. Throws Error(kDamaged) that names run and series.
+// A row of the table chunk.
 struct ChunkRow {
   std::int64_t series, attempt, size;
   std::string_view bytes;
   std::int64_t checksum;
 };
+// Replaces `points` by those of the row. Throws Error(kDamaged) that names run and series.
 void decode(Store& store, std::int64_t run, const ChunkRow& row, std::vector<Point>& points) {
   points.clear();
   const bool whole = chunk_checksum(row.series, row.attempt, row.size, row.bytes) == row.checksum;
@@ -63,7 +64,7 @@ Series read_series(const Statement& row) {
   return series;
 }
 
-// The last visible step of each attempt: that of the earliest resume after it.
+// Returns the last visible step of each attempt: the lowest step that a later attempt started from.
 std::map<std::int64_t, std::int64_t> visible_steps(Store& store, std::int64_t run) {
   std::map<std::int64_t, std::int64_t> limits;
   std::int64_t limit = std::numeric_limits<std::int64_t>::max();
@@ -108,7 +109,7 @@ Series series_of(Store& store, std::int64_t run, const Statement& row) {
   Series series = read_series(row);
   if (summary_checksum(run, series) == row.integer(13)) return series;
   series.summary = summarize(read_points(store, run, series.id));
-  // Not the summary alone: the points would be shown under another name, or of another run.
+  // The damage is not in the summary: the points would appear under another name or in another run.
   if (summary_checksum(run, series) != row.integer(13)) {
     throw damaged_row(store, run, "the name of metric " + series.name);
   }
@@ -129,24 +130,18 @@ Error damaged_row(Store& store, std::int64_t run, std::string_view what) {
 std::int64_t intern_key(Store& store, std::string_view name) {
   Statement find = store.database().prepare("SELECT id FROM key WHERE name = ?");
   if (find.bind(name).step()) return find.integer(0);
-  store.database().prepare("INSERT INTO key(name) VALUES(?)").bind(name).run();
+  store.database().run("INSERT INTO key(name) VALUES(?)", name);
   return store.database().last_id();
 }
 
 std::vector<Series> list_series_unchecked(Store& store, std::int64_t run) {
-  std::vector<Series> all;
-  Statement rows = store.database().prepare(std::string(kSelectSeries) + " ORDER BY key.name");
-  rows.bind(run);
-  while (rows.step()) all.push_back(read_series(rows));
-  return all;
+  return store.database().collect(read_series, std::string(kSelectSeries) + " ORDER BY key.name",
+                                  run);
 }
 
 std::vector<Series> list_series(Store& store, std::int64_t run) {
-  std::vector<Series> all;
-  Statement rows = store.database().prepare(std::string(kSelectSeries) + " ORDER BY key.name");
-  rows.bind(run);
-  while (rows.step()) all.push_back(series_of(store, run, rows));
-  return all;
+  return store.database().collect([&](const Statement& row) { return series_of(store, run, row); },
+                                  std::string(kSelectSeries) + " ORDER BY key.name", run);
 }
 
 SeriesFinder::SeriesFinder(Store& store, std::string_view name)
@@ -211,10 +206,8 @@ std::vector<std::string> summarize_again(Store& store, std::int64_t run) {
 }
 
 void insert_series(Store& store, std::int64_t run, Series& series) {
-  store.database()
-      .prepare("INSERT INTO series(run_id, key_id, n, n_nan) VALUES(?, ?, 0, 0)")
-      .bind(run, intern_key(store, series.name))
-      .run();
+  store.database().run("INSERT INTO series(run_id, key_id, n, n_nan) VALUES(?, ?, 0, 0)", run,
+                       intern_key(store, series.name));
   series.id = store.database().last_id();
 }
 

@@ -13,22 +13,22 @@
 
 namespace llmops::store {
 
-// The values of one name in one run. A summary that does not have its checksum is made again from
-// the points when it is read.
+// The values of one name in one run. A summary that does not match its checksum is computed again
+// from the points when it is read.
 struct Series {
   std::int64_t id = 0;
   std::string name;
   Summary summary;
 };
 
-// The number of an interned name; makes it when it is new.
+// Returns the id of an interned name; adds the name if it is new.
 std::int64_t intern_key(Store& store, std::string_view name);
 
-// All series of a run, those without visible points too (n = 0), by name.
+// Returns all series of a run by name, including those without visible points (n = 0).
 std::vector<Series> list_series(Store& store, std::int64_t run);
 std::optional<Series> find_series(Store& store, std::int64_t run, std::string_view name);
 
-// The series of one name in one run after the other.
+// Finds the series of one name in many runs, with one prepared statement.
 class SeriesFinder {
  public:
   SeriesFinder(Store& store, std::string_view name);
@@ -40,29 +40,32 @@ class SeriesFinder {
   Statement row_;
 };
 
-// Error(kDamaged): in this run, `what` does not have its checksum. Other runs can be read.
+// Returns an Error(kDamaged): in this run, `what` does not match its checksum. Other runs can be
+// read.
 Error damaged_row(Store& store, std::int64_t run, std::string_view what);
 
-// The points that show, by step and, within one step, in the order they were logged: a resumed run
-// hides what earlier attempts logged beyond the step it started from. Throws Error(kDamaged) when
-// points do not have their checksum, as does everything that reads them.
+// Returns the visible points by step and, within one step, in the order they were logged. A resume
+// hides the points that earlier attempts logged after the step it starts from. Throws
+// Error(kDamaged) when points do not match their checksum, as does every reader of points.
 std::vector<Point> read_points(Store& store, std::int64_t run, std::int64_t series);
 
-// The points of chunks after `chunk` (0 = all) as they were logged, to follow a run as it grows;
-// moves `chunk` on. Those of earlier attempts show here too.
+// A point with the name of its series.
 struct NamedPoint {
   std::string series;
   Point point;
 };
+// Returns the points of the chunks after `chunk` (0 = all) in the order they were logged, and sets
+// `chunk` to the last one, to follow a run. Hidden points of earlier attempts are included.
 std::vector<NamedPoint> read_new_points(Store& store, std::int64_t run, std::int64_t& chunk);
-// The chunk after which the last `count` chunks of a run come.
+// Returns the chunk before the last `count` chunks of a run.
 std::int64_t chunk_before_last(Store& store, std::int64_t run, std::int64_t count);
 
-// The same as they are stored, for who goes on writing: damage must not keep a run from that.
+// Returns all series without checking them, for a writer that continues them: damage must not stop
+// a run.
 std::vector<Series> list_series_unchecked(Store& store, std::int64_t run);
 
-// Makes the summaries of a run again from the points that show. Within a transaction. Returns the
-// names of the series whose points are damaged; their summaries stay as they are.
+// Computes the summaries of a run again from the visible points. Call it within a transaction.
+// Returns the names of the series with damaged points, whose summaries are unchanged.
 std::vector<std::string> summarize_again(Store& store, std::int64_t run);
 
 void insert_series(Store& store, std::int64_t run, Series& series);  // sets the id

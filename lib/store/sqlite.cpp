@@ -14,7 +14,7 @@ namespace llmops::store {
 
 namespace {
 
-// SQLite says only that it cannot open a file; the system knows why.
+// SQLite only reports that it cannot open a file; errno has the reason.
 ExitCode class_of_open(int error) {
   switch (error) {
     case ENOENT:
@@ -64,7 +64,7 @@ ExitCode class_of(int result, int system_error) {
       error.hint("another process holds the store; try again");
       break;
     case ExitCode::kDamaged:
-      error.hint("the store is damaged or not a store; restore a backup of it");
+      error.hint("the file is damaged or not a store; restore a backup");
       break;
     default:
       break;
@@ -76,7 +76,7 @@ void check(sqlite3* database, int result) {
   if (result != SQLITE_OK) fail(database, result);
 }
 
-// A path as a URI: the characters with a meaning there are escaped.
+// Returns a path as a URI; escapes the characters that have a meaning there.
 std::string immutable_uri(const std::string& path) {
   std::string uri = "file:";
   for (const char c : path) {
@@ -124,7 +124,7 @@ void Statement::run() {
   reset();
 }
 
-// Reports nothing: it repeats the error of the last step, which was thrown there.
+// The result is ignored: it repeats the error of the last step, which step() has thrown.
 void Statement::reset() {
   sqlite3_reset(statement_.get());
 }
@@ -199,15 +199,15 @@ Database::Database(const std::string& path, Mode mode, int busy_timeout_ms)
                             error != 0 ? std::strerror(error) : sqlite3_errmsg(handle)));
   }
   sqlite3_busy_timeout(handle, busy_timeout_ms);
-  // The file may come from anywhere: nothing in its schema runs, and no value is huge.
+  // The file may come from anywhere: nothing in its schema may run, and no value may be huge.
   sqlite3_db_config(handle, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
   sqlite3_db_config(handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
   sqlite3_db_config(handle, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, nullptr);
   sqlite3_db_config(handle, SQLITE_DBCONFIG_ENABLE_VIEW, 0, nullptr);
-  // The log is merged only by merge_log(), never by whoever happens to close last.
+  // Only merge_log() merges the log, not the connection that happens to close last.
   sqlite3_db_config(handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
   sqlite3_limit(handle, SQLITE_LIMIT_LENGTH, 256 << 20);
-  // mmap off: a log on a network file system would end in SIGBUS.
+  // No mmap: on a network file system it could end in SIGBUS.
   execute("PRAGMA cell_size_check=ON; PRAGMA mmap_size=0; PRAGMA temp_store=MEMORY");
   if (mode == Mode::kWrite) {
     execute("PRAGMA foreign_keys=ON; PRAGMA wal_autocheckpoint=0; PRAGMA cache_size=-16384");
@@ -274,7 +274,7 @@ Transaction::~Transaction() {
   if (database_ == nullptr || !database_->in_transaction()) return;
   try {
     database_->execute("ROLLBACK");
-  } catch (const Error&) {  // the connection is lost, and with it the transaction
+  } catch (const Error&) {  // the connection is lost, and the transaction with it
   }
 }
 

@@ -8,19 +8,21 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
+#include <vector>
 
 struct sqlite3;
 struct sqlite3_stmt;
 
 namespace llmops::store {
 
-// A thin owner of SQLite's two handles; its header stays inside sqlite.cpp. Failures are thrown as
-// Error: kBusy after the busy timeout, kStorage for a full or failing disk, kDamaged for a file
-// that is no database or a broken one, kNotFound when it cannot be opened. A connection and its
+// Thin owners of SQLite's two handles; its header is included in sqlite.cpp only. Failures are
+// thrown as Error: kBusy after the busy timeout, kStorage for a full or failing disk, kDamaged for
+// a file that is broken or not a database, kNotFound when there is no file. A connection and its
 // statements belong to one thread at a time.
 //
-// Text is valid UTF-8 on both sides: other bytes become \xNN when bound and when read, so that no
-// damaged or hostile store can put them on a terminal or into JSON.
+// Text is valid UTF-8 on both sides: other bytes become \xNN when bound and when read. So a damaged
+// or hostile store cannot put them on a terminal or into JSON.
 
 struct Blob {
   std::string_view bytes;
@@ -30,8 +32,8 @@ class Statement {
  public:
   Statement() = default;
 
-  // Starts anew with these values for parameters 1, 2, …. Null pointers, empty optionals and NaN
-  // bind NULL.
+  // Starts again with these values for parameters 1, 2, …. nullptr, an empty optional and NaN bind
+  // NULL.
   template <typename... Values>
   Statement& bind(const Values&... values) {
     reset();
@@ -41,7 +43,7 @@ class Statement {
   }
   Statement& bind_all(std::span<const std::string> values);
   bool step();  // true while there is a row
-  void run();   // steps to the end and lets go of the read lock
+  void run();   // steps to the end and releases the read lock
   void reset();
 
   bool is_null(int column) const;
@@ -87,21 +89,35 @@ class Statement {
   std::unique_ptr<sqlite3_stmt, Finalize> statement_;
 };
 
-// Text as it is stored: valid UTF-8, other bytes as \xNN, and no credentials. All text that is
-// bound goes through it; blobs are redacted by put_blob().
+// Returns text as it is stored: valid UTF-8, other bytes as \xNN, without credentials. Applied to
+// all text that is bound; put_blob() redacts blobs.
 std::string storable(std::string_view text);
 
 class Database {
  public:
   enum class Mode {
     kWrite,      // the file exists already
-    kRead,       // refuses every write; rolls back what a killed writer left when it may
-    kImmutable,  // in a folder where not even the log's index can be made
+    kRead,       // refuses every write; rolls back the transaction of a killed writer if permitted
+    kImmutable,  // in a folder where the index of the log cannot be created
   };
-  // The last component of the path must be no symbolic link.
+  // The last component of the path must not be a symbolic link.
   Database(const std::string& path, Mode mode, int busy_timeout_ms);
 
-  Statement prepare(std::string_view sql);     // one statement
+  Statement prepare(std::string_view sql);  // one statement
+  // Runs one statement with these values for its parameters.
+  template <typename... Values>
+  void run(std::string_view sql, const Values&... values) {
+    prepare(sql).bind(values...).run();
+  }
+  // Runs a query with these values; returns read(row) of each row.
+  template <typename Read, typename... Values>
+  auto collect(Read read, std::string_view sql, const Values&... values) {
+    Statement rows = prepare(sql);
+    rows.bind(values...);
+    std::vector<decltype(read(std::as_const(rows)))> all;
+    while (rows.step()) all.push_back(read(std::as_const(rows)));
+    return all;
+  }
   void execute(const std::string& sql);        // any number of statements, rows dropped
   std::int64_t integer(std::string_view sql);  // first column of the first row, else 0
   std::int64_t last_id() const;
@@ -110,8 +126,8 @@ class Database {
   void set_busy_timeout(int ms);
 
   enum class Merge { kDone, kBusy };
-  // Copies the write-ahead log into the file and empties it; busy readers are waited for up to
-  // wait_ms. I/O failures throw.
+  // Copies the write-ahead log into the file and empties it; waits up to wait_ms for readers.
+  // Throws on I/O failures.
   Merge merge_log(int wait_ms);
 
  private:
@@ -122,7 +138,8 @@ class Database {
   int busy_timeout_ms_;
 };
 
-// Rolls back unless committed. Immediate, as a plain BEGIN cannot wait for a lock once it has read.
+// A transaction; the destructor rolls back unless commit() was called. The default is immediate,
+// because a plain BEGIN that has read cannot wait for the write lock.
 class Transaction {
  public:
   enum class Kind { kImmediate, kExclusive, kRead };

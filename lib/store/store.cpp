@@ -23,8 +23,8 @@ constexpr int kWriterWaitMs = 10'000;
 constexpr int kReaderWaitMs = 5'000;
 constexpr std::string_view kRemedy = "choose another with --store, or run with --no-record";
 
-// File systems where processes of several hosts meet, or that do not share memory between
-// processes as a write-ahead log needs it (statfs(2), linux/magic.h).
+// Whether the file system is shared by several hosts, or does not share memory between processes: a
+// write-ahead log needs one host and shared memory (statfs(2), linux/magic.h).
 bool is_network_file_system(const std::string& folder) {
   constexpr std::array<std::uint32_t, 13> kMagic{0x6969,       // NFS
                                                  0x517b,       // SMB
@@ -55,8 +55,8 @@ std::string real_path(const std::string& folder) {
   return real.get();
 }
 
-// Private from the first moment, whatever the caller's umask. O_EXCL: when the file exists it must
-// not even be opened here, as closing it would drop the locks of this process.
+// Creates a file that is private from the start, whatever the umask. O_EXCL: an existing file must
+// not be opened here, because closing it would drop the locks of this process.
 void create_private_file(const std::string& path) {
   const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (fd < 0 && errno == EEXIST) return;
@@ -64,14 +64,14 @@ void create_private_file(const std::string& path) {
   ::fchmod(fd, 0600);
   ::close(fd);
   sync_directory(parent_path(path));
-  // A .llmops folder may exist already for the token cache. Any other folder has its own owner's
-  // permissions.
+  // A .llmops folder may exist already for the token cache, with other permissions. Any other
+  // folder keeps the permissions that its owner gave it.
   const std::string folder = parent_path(path);
   if (base_name(folder) == ".llmops") ::chmod(folder.c_str(), 0700);
 }
 
-// Device and inode; empty when there is no such file.
-std::string place_of(const std::string& path) {
+// Returns device and inode; an empty text when there is no such file.
+std::string inode_of(const std::string& path) {
   struct stat status {};
   if (::stat(path.c_str(), &status) != 0) return "";
   return fmt::format("{}:{}", status.st_dev, status.st_ino);
@@ -120,15 +120,15 @@ Store Store::open_to_write(const std::string& folder) {
     migrate(database, path, schema_scripts());
   }
   store.set_durable(false);
-  store.file_ = place_of(path);
-  if (store.uses_log_) store.log_ = place_of(log_of(path));
+  store.file_ = inode_of(path);
+  if (store.uses_log_) store.log_ = inode_of(log_of(path));
   return store;
 }
 
 void Store::require_in_place() const {
   const std::string path = join_path(folder_, kDatabaseName);
-  const bool moved = place_of(path) != file_;
-  if (!moved && (log_.empty() || place_of(log_of(path)) == log_)) return;
+  const bool moved = inode_of(path) != file_;
+  if (!moved && (log_.empty() || inode_of(log_of(path)) == log_)) return;
   throw Error(ExitCode::kStorage, "the file was deleted, moved or replaced while it was in use")
       .at(moved ? path : log_of(path))
       .hint("put it back");
@@ -149,8 +149,8 @@ void Store::require_writable(const std::string& folder) {
 Store Store::open_to_read(const std::string& folder) {
   const std::string real = real_path(folder);
   const std::string path = join_path(real, kDatabaseName);
-  // A copy of the file alone in a folder that cannot be written: no log can be made, and nobody
-  // can be writing.
+  // Only the file in a folder that is not writable: a log cannot be created, so nobody can be
+  // writing.
   const bool sealed = ::access(real.c_str(), W_OK) != 0 && !path_exists(log_of(path));
   Store store(real, Database(path, sealed ? Database::Mode::kImmutable : Database::Mode::kRead,
                              kReaderWaitMs));

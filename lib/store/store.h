@@ -12,31 +12,33 @@ inline constexpr const char* kDatabaseName = "store.db";
 // or process opens its own. Any number of processes may write.
 class Store {
  public:
-  // Creates what is missing (folder 0700, file 0600) and migrates an older file. Throws
-  // Error(kDamaged) for a file that is not a store or of a newer llmops, kStorage for a place that
-  // cannot be written.
+  // Creates a missing folder (0700) or file (0600) and migrates an older file. Throws
+  // Error(kDamaged) for a file that is not a store or is of a newer llmops, kStorage when it cannot
+  // write.
   static Store open_to_write(const std::string& folder);
-  // Throws what open_to_write() would, but creates nothing.
+  // Throws the errors of open_to_write(), but creates nothing.
   static void require_writable(const std::string& folder);
-  // Creates nothing and changes nothing, but for migrating an older file. Also works without the
-  // right to write, and on newer stores.
+  // Creates and changes nothing, except that it migrates an older file. Works without permission to
+  // write, and on newer stores.
   static Store open_to_read(const std::string& folder);
 
   Database& database() { return database_; }
   const std::string& folder() const { return folder_; }
-  // Made by a newer llmops: what is shown may lack its new columns.
+  // Whether a newer llmops made it. Its new columns are not read.
   bool is_newer() const { return is_newer_; }
 
-  // Empties the write-ahead log into the file when it has grown beyond `bytes`; not now when others
-  // are at it. One process at a time, under a file lock: SQLite before 3.51.3 may lose pages when a
-  // log is restarted while another connection merges it.
+  // Merges the write-ahead log into the file and empties it if it is larger than `bytes`. Does
+  // nothing if another process still merges after wait_ms. A file lock allows one process at a
+  // time: SQLite before 3.51.3 may lose pages when a log is restarted while another connection
+  // merges it.
   void merge_log_beyond(std::uint64_t bytes, int wait_ms = 0);
 
-  // Throws Error(kStorage) when the file or its log is no longer where it was opened: what is
-  // written now would be lost.
+  // Throws Error(kStorage) when the file or its log was moved, deleted or replaced since it was
+  // opened: everything written after that would be lost.
   void require_in_place() const;
 
-  // The next commit reaches the disk before it returns (true), or at the next merge (false).
+  // Sets whether a commit reaches the disk before it returns (true), or with the next merge
+  // (false).
   void set_durable(bool durable);
 
  private:

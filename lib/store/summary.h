@@ -6,9 +6,9 @@
 
 namespace llmops::store {
 
-// What lists and comparisons need of a series. First and last go by step, not by the order of
-// logging; among points of one step the last logged is the last. NaN counts, but is never the
-// minimum or maximum; both are NaN while there is no other value.
+// The values of a series that lists and comparisons need. First and last are by step, not by the
+// order of logging; among points of one step the last logged is the last. NaN is counted, but is
+// never the minimum or maximum; both are NaN while there is no other value.
 struct Summary {
   static constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 

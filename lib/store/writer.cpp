@@ -20,20 +20,20 @@ constexpr std::size_t kManyPoints = 1 << 16;  // do not wait for the interval
 constexpr std::int64_t kBeatMs = 10'000;
 constexpr std::uint64_t kMergeBytes = 16 << 20;
 constexpr int kMergeWaitMs = 1000;
-// For another process's transaction. What is not written is tried again, so a longer wait would
-// only hold up the end of the program.
+// The wait for another process's transaction. A failed write is tried again, so a longer wait would
+// only delay the end of the program.
 constexpr int kBusyMs = 2000;
 constexpr std::chrono::milliseconds kRetry{200};  // when closing
 constexpr std::int64_t kCloseMs = 3000;
 
-// A fifth of the price of the exact clock, and exact to the 4 ms of its tick.
+// Costs a fifth of the exact clock, and is exact to its tick of 4 ms.
 std::int64_t tick_ms() {
   timespec now{};
   clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
   return static_cast<std::int64_t>(now.tv_sec) * 1000 + now.tv_nsec / 1'000'000;
 }
 
-// A full disk or a lock, as opposed to what would fail for ever.
+// Whether a later try can succeed: after a full disk or a lock, but not after other errors.
 bool may_work_later(const Error& error) {
   return error.code() == ExitCode::kStorage || error.code() == ExitCode::kBusy;
 }
@@ -49,7 +49,7 @@ Writer::Writer(Store store, std::int64_t run, std::int64_t attempt, std::int64_t
       report_(std::move(report)),
       points_(store_, run, attempt) {
   store_.database().set_busy_timeout(kBusyMs);
-  for (const std::string& name : points_.names()) index_.emplace(name, places_++);
+  for (const std::string& name : points_.names()) index_.emplace(name, series_count_++);
   thread_ = start_thread([this] { work(); });
 }
 
@@ -61,22 +61,22 @@ void Writer::log(std::string_view series, std::int64_t step, double value) {
   const std::int64_t time_ms = elapsed_ms();
   const std::lock_guard lock(mutex_);
   const auto known = index_.find(series);
-  const std::uint32_t place = known != index_.end() ? known->second : add_series(series);
-  queued_.push_back({place, {step, time_ms, value}});
+  const std::uint32_t index = known != index_.end() ? known->second : add_series(series);
+  queued_.push_back({index, {step, time_ms, value}});
   if (queued_.size() == kManyPoints) wake_.notify_one();
 }
 
 // The store holds only valid UTF-8 and no credentials, so two names may become one series.
 std::uint32_t Writer::add_series(std::string_view name) {
   std::string stored = storable(name);
-  const auto [entry, is_new] = index_.try_emplace(stored, places_);
-  const std::uint32_t place = entry->second;
+  const auto [entry, is_new] = index_.try_emplace(stored, series_count_);
+  const std::uint32_t index = entry->second;
   if (is_new) {
-    ++places_;
+    ++series_count_;
     new_names_.push_back(stored);
   }
-  if (stored != name) index_.emplace(name, place);
-  return place;
+  if (stored != name) index_.emplace(name, index);
+  return index;
 }
 
 void Writer::post(Job job) {
@@ -106,7 +106,7 @@ void Writer::close() {
   merge(0, kMergeWaitMs);
 }
 
-// Only once the thread has ended.
+// Call it only after the thread has ended: it reads the thread's members.
 void Writer::require_complete() const {
   if (failure_) {
     throw Error(ExitCode::kStorage,
@@ -134,6 +134,8 @@ std::int64_t Writer::elapsed_ms() const {
   return base_ms_ + tick_ms() - started_ms_;
 }
 
+// The thread. Each round takes the queues, commits without the lock, and publishes the outcome. It
+// ends when close() was called and a commit succeeded, or cannot succeed in time.
 void Writer::work() {
   ::pthread_setname_np(::pthread_self(), "llmops-store");
   std::unique_lock lock(mutex_);
@@ -146,6 +148,7 @@ void Writer::work() {
     }
     const bool closing = closing_;
     const std::uint64_t number = wanted_;
+    // Syncing costs milliseconds: only when flush() or close() waits for it.
     const bool durable = closing || number > flushed_;
     take();
     lock.unlock();
@@ -155,13 +158,15 @@ void Writer::work() {
     tried_ = number;
     failure_ = failure;
     if (!failure) flushed_ = number;
+    // After a row was dropped, the next try may succeed without it.
     const bool is_over = failure && !may_work_later(*failure) && !has_just_dropped_;
     last = closing && (!failure || is_over || tick_ms() >= give_up_ms_);
     done_.notify_all();
   }
 }
 
-// The queues change owner; their memory goes back and forth, so callers hardly ever allocate.
+// Takes over the queues, under the lock. The two vectors of points are swapped, so their memory is
+// reused and callers hardly ever allocate.
 void Writer::take() {
   for (std::string& name : new_names_) points_.add_series(std::move(name));
   new_names_.clear();
@@ -181,6 +186,8 @@ void Writer::absorb() {
   taken_.clear();
 }
 
+// Commits everything taken so far, or nothing: after a failure points_ and jobs_ keep it for the
+// next try. Without new entries only the heartbeat is written, every kBeatMs.
 std::optional<Error> Writer::try_commit(bool durable) {
   has_just_dropped_ = false;
   try {
@@ -214,15 +221,13 @@ void Writer::commit() {
     } catch (const Error& error) {
       if (may_work_later(error)) throw;
       if (!dropped_) dropped_ = error;
-      jobs_.erase(job);  // it would hold up everything else
+      jobs_.erase(job);  // it would block everything else
       has_just_dropped_ = true;
       throw;
     }
   }
-  store_.database()
-      .prepare("UPDATE run SET heartbeat_ms = ?, elapsed_ms = ? WHERE id = ?")
-      .bind(wall_clock_ms(), elapsed_ms(), run_)
-      .run();
+  store_.database().run("UPDATE run SET heartbeat_ms = ?, elapsed_ms = ? WHERE id = ?",
+                        wall_clock_ms(), elapsed_ms(), run_);
   transaction.commit();
 }
 
@@ -233,7 +238,7 @@ void Writer::merge(std::uint64_t beyond_bytes, int wait_ms) {
     is_merge_failing_ = false;
   } catch (const Error& error) {
     if (std::exchange(is_merge_failing_, true) || !report_) return;
-    report_(fmt::format("{}; the store's log stays apart from its file, and nothing is lost",
+    report_(fmt::format("{}; the store's log (WAL) could not be merged; nothing is lost",
                         error.what()));
   }
 }

@@ -17,34 +17,34 @@
 
 namespace llmops::store {
 
-// Writes the points and rows of one attempt of a run from a thread of its own, in one transaction
-// a second. Callers only queue. What cannot be written yet, because the disk is full or another
-// process holds the store, stays in memory and is tried again every second; nothing is dropped.
+// Writes the points and rows of one attempt of a run from its own thread, in one transaction per
+// second. Callers only queue. When the disk is full or another process holds the store, everything
+// stays in memory and is tried again every second; nothing is dropped.
 class Writer {
  public:
-  // A change of other rows than points; runs on the writer's thread within its transaction, and
-  // again if that fails.
+  // A change of rows other than points. Runs on the writer's thread within its transaction, and
+  // runs again if that fails.
   using Job = std::function<void(Store&)>;
-  // Told, mostly from the writer's thread, when writing begins to fail, and when it has caught up;
-  // also when the write-ahead log cannot be merged.
+  // Called, mostly from the writer's thread, when writing begins to fail, when it works again, and
+  // when the write-ahead log cannot be merged.
   using Report = std::function<void(std::string_view)>;
 
-  // base_ms: the time that earlier attempts of the run took.
+  // base_ms: the duration of the earlier attempts of the run.
   Writer(Store store, std::int64_t run, std::int64_t attempt, std::int64_t base_ms, Report report);
-  ~Writer();  // writes what is left if it can
+  ~Writer();  // tries to write what is left
 
-  // Appends one point. It survives the end of the process after at most a second, and that of the
-  // machine after the next flush(). Safe from any thread.
+  // Appends one point. It survives a crash of the process after at most a second, and a crash of
+  // the machine after the next flush(). Safe from any thread.
   void log(std::string_view series, std::int64_t step, double value);
   void post(Job job);
-  // The run goes back to an earlier step: what is logged from now on belongs to its next attempt.
+  // Takes the run back to an earlier step: points that are logged later belong to its next attempt.
   void rewind(std::int64_t from_step);
-  // Waits until all that was queued before is on the disk. Returns the reason when it is not after
-  // wait_ms, or as soon as a try fails; it stays in memory and is tried again. Only asks, without
-  // waiting, while writing fails.
+  // Waits until everything queued so far is on the disk. Returns the reason if it is not after
+  // wait_ms, or as soon as a try fails; it stays in memory and is tried again. While writing fails,
+  // flush() wakes the thread and returns the reason at once.
   std::optional<Error> flush(std::int64_t wait_ms);
   // Tries for a few seconds to write what is left, ends the thread and merges the write-ahead log
-  // into the file if it can. Throws Error(kStorage) that says how much was not written, and why.
+  // if possible. Throws Error(kStorage) with the number of lost values and the reason.
   void close();
 
   std::int64_t elapsed_ms() const;  // of the run
@@ -77,9 +77,9 @@ class Writer {
   // Shared with callers, under mutex_.
   std::mutex mutex_;
   std::condition_variable wake_, done_;
-  Index index_;                         // name -> place in points_
-  std::uint32_t places_ = 0;            // taken so far
-  std::vector<std::string> new_names_;  // of the last of them, which points_ does not have yet
+  Index index_;                         // name -> index in points_
+  std::uint32_t series_count_ = 0;      // with new_names_
+  std::vector<std::string> new_names_;  // of the last series, which points_ does not have yet
   std::vector<Entry> queued_;
   std::vector<Job> queued_jobs_;
   std::uint64_t wanted_ = 0, tried_ = 0, flushed_ = 0;  // numbers of flush() calls
@@ -94,7 +94,7 @@ class Writer {
   PointWriter points_;
   std::vector<Entry> taken_;
   std::vector<Job> jobs_;
-  std::optional<Error> dropped_;   // of the first row that can never be written
+  std::optional<Error> dropped_;   // the reason why a row can never be written, of the first one
   bool has_just_dropped_ = false;  // in the last try: the next one can succeed
   std::int64_t last_beat_ms_ = 0;
   bool is_failing_ = false, is_merge_failing_ = false;

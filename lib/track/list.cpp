@@ -8,7 +8,7 @@ namespace llmops::track {
 
 RunList list_runs(store::Store& store, const store::RunFilter& filter,
                   const std::vector<std::string>& metrics) {
-  // One view of the store, whatever is written meanwhile.
+  // All queries read the same state of the store, even while others write.
   store::Transaction view(store.database(), store::Transaction::Kind::kRead);
   RunList list;
   list.runs = store::list_runs(store, filter);
@@ -47,7 +47,7 @@ std::string list_text(const RunList& list, bool color) {
 
 Json run_json(const store::Run& run) {
   Json object = Json::object();
-  object.set("id", run.uid);
+  object.set("id", run.id);
   object.set("name", run.name);
   object.set("status", name_of(run.status));
   object.set("exit_code", run.exit_code);

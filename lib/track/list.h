@@ -23,10 +23,10 @@ RunList list_runs(store::Store& store, const store::RunFilter& filter,
                   const std::vector<std::string>& metrics);
 
 std::string list_text(const RunList& list, bool color);
-// An array of objects, newest first unless sorted otherwise.
+// Returns an array of objects, newest first unless sorted otherwise.
 Json list_json(const RunList& list);
 
-// What every listing of a run says about it: id, name, status, times.
+// Returns the members that every listing of a run has: id, name, status, times.
 Json run_json(const store::Run& run);
 int status_color(store::RunStatus status);  // an SGR number
 

@@ -25,14 +25,14 @@ struct Range {
     high = std::max(high, value);
   }
   bool empty() const { return low > high; }
-  // Room around a single value, so that it can be divided by the extent.
+  // Adds room around a single value, because share() divides by the extent.
   void widen() {
     if (low < high) return;
     const double room = low == 0 ? 1 : 0.1 * std::abs(low);
     low -= room;
     high += room;
   }
-  // 0 at low, 1 at high; halves first, as the extent may overflow.
+  // Returns 0 at low and 1 at high. Halves first: high - low may overflow.
   double share(double value) const { return (value / 2 - low / 2) / (high / 2 - low / 2); }
   double at(double part) const { return low * (1 - part) + high * part; }
 };
@@ -46,7 +46,7 @@ class Canvas {
   int dots_wide() const { return 2 * columns_; }
   int dots_high() const { return 4 * rows_; }
 
-  // Bresenham's line between two dots.
+  // Draws Bresenham's line between two dots.
   void line(int x0, int y0, int x1, int y1, int curve) {
     const int dx = std::abs(x1 - x0), dy = -std::abs(y1 - y0);
     const int sx = x0 < x1 ? 1 : -1, sy = y0 < y1 ? 1 : -1;
@@ -65,7 +65,7 @@ class Canvas {
     }
   }
 
-  // Beside the letters that are there already.
+  // Draws the letter of a curve, to the left of letters that are there already.
   void letter(int x, int y, int curve) {
     while (x >= 2 && cell(x, y).letter != 0) x -= 2;
     cell(x, y).letter = static_cast<char>('a' + curve % 26);
@@ -113,7 +113,7 @@ class Canvas {
   std::vector<Cell> cells_;
 };
 
-// Where a value lies on the y axis; nothing for a gap.
+// Returns the position of a value on the y axis; nothing for a gap.
 std::optional<double> height_of(double value, bool log_y) {
   if (!std::isfinite(value) || (log_y && value <= 0)) return std::nullopt;
   return log_y ? std::log10(value) : value;
@@ -179,7 +179,7 @@ std::string braille_plot(const std::vector<Curve>& curves, const PlotOptions& op
   const int rows = std::max(options.height, 2);
   std::vector<std::string> labels(static_cast<std::size_t>(rows));
   std::size_t label_width = 0;
-  const int ticks = std::max(std::min(rows - 1, 2), (rows - 1) / 4);  // beside the first row
+  const int ticks = std::max(std::min(rows - 1, 2), (rows - 1) / 4);  // not counting the first row
   for (int tick = 0; tick <= ticks; ++tick) {
     const auto row = std::lround(static_cast<double>(tick * (rows - 1)) / ticks);
     const double value = y.at(1 - static_cast<double>(row) / (rows - 1));

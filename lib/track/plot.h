@@ -19,13 +19,13 @@ struct PlotOptions {
   std::string x_label = "step";
 };
 
-// A line chart in braille dots (2 x 4 to a character) with axis labels and, for several curves, a
-// legend. Without colour, curves are told apart by a letter at their end. Values that are not
-// finite, and with log_y those not positive, are gaps. Ends with a newline.
+// Returns a line chart in braille dots (2 x 4 per character) with axis labels and, for several
+// curves, a legend. Without colour, a letter at its end marks each curve. Values that are not
+// finite are gaps, and with log_y those that are not positive. Ends with a newline.
 std::string braille_plot(const std::vector<Curve>& curves, const PlotOptions& options);
 
-// Exponential moving average, corrected for its start (as in Adam): weight 0 changes nothing, 0.9
-// averages about ten points. Values that are not finite stay, and do not count.
+// Replaces the values by their exponential moving average, with the start corrected as in Adam:
+// weight 0 changes nothing, 0.9 averages about ten points. Skips values that are not finite.
 void smooth(Curve& curve, double weight);
 
 }  // namespace llmops::track

@@ -32,7 +32,7 @@ std::string fact_text(std::string_view key, const Json& value) {
                                                       : value.dump();
 }
 
-// "key  value" lines.
+// Lines of "key  value".
 class Facts {
  public:
   Facts() {
@@ -46,9 +46,10 @@ class Facts {
     if (!object.is_object()) return;
     for (const auto& [key, value] : object.as_object()) add(key, fact_text(key, value));
   }
+  std::string lines(bool color) const { return table_.text(color, 2); }
   std::string text(std::string_view title, bool color) const {
-    const std::string lines = table_.text(color, 2);
-    return lines.empty() ? "" : heading(title, color) + lines;
+    const std::string all = lines(color);
+    return all.empty() ? "" : heading(title, color) + all;
   }
 
  private:
@@ -62,14 +63,13 @@ std::string summary_text(const store::Run& run, bool color) {
   if (!run.reason.empty()) text += ": " + printable(run.reason);
   text += '\n';
   Facts facts;
-  facts.add("id", run.uid);
+  facts.add("id", run.id);
   facts.add("kind", run.kind);
   facts.add("experiment", run.experiment);
   facts.add("started", local_time(run.created_ms));
   facts.add("took", format_seconds(1e-3 * static_cast<double>(run.elapsed_ms)));
   facts.add("output", run.output_dir);
-  const std::string lines = facts.text("", color);
-  return text + lines.substr(lines.find('\n', 1) + 1);  // its heading is the line above
+  return text + facts.lines(color);
 }
 
 std::string git_text(const store::Attempt& attempt) {
@@ -96,7 +96,7 @@ std::string metrics_text(const std::vector<store::Series>& all, bool system, boo
   return any ? '\n' + table.text(color) : "";
 }
 
-// Inputs, and the outputs that exist; those that were pruned are only counted.
+// Lists inputs, and the outputs that exist; pruned outputs are only counted.
 std::string artifacts_text(const store::Run& run, const std::vector<store::Artifact>& artifacts,
                            bool color) {
   Table table;
@@ -105,7 +105,7 @@ std::string artifacts_text(const store::Run& run, const std::vector<store::Artif
   table.column("path");
   std::size_t removed = 0, listed = 0;
   for (const store::Artifact& a : artifacts) {
-    // One whose folder is not known here counts as existing.
+    // An artifact in a folder that is unknown here counts as existing.
     const auto path = record::real_path(run, a.path);
     const bool exists = !path || path_exists(*path);
     if (!exists && a.role == "output") {
@@ -124,7 +124,7 @@ std::string artifacts_text(const store::Run& run, const std::vector<store::Artif
   return text;
 }
 
-// What went wrong; the rest of the events is in the other sections, and in the JSON.
+// Lists warnings and errors. Other events appear in the other sections, and in the JSON.
 std::string events_text(const std::vector<store::Event>& events, bool color) {
   Table table;
   for (const char* title : {"event", "level"}) table.column(title);
@@ -158,19 +158,19 @@ std::string attempts_text(const std::vector<store::Attempt>& attempts, bool colo
 }
 
 std::string sample_text(Store& store, const store::Sample& sample, bool color) {
-  const std::string prompt = get_blob(store, sample.prompt);
+  const std::string prompt = get_blob(store, sample.prompt_sha256);
   const std::string title =
       prompt.empty() ? fmt::format("Sample at step {}", sample.step)
                      : fmt::format("Sample at step {} of \"{}\"", sample.step, printable(prompt));
-  return heading(title, color) + printable(get_blob(store, sample.text), true) + '\n';
+  return heading(title, color) + printable(get_blob(store, sample.text_sha256), true) + '\n';
 }
 
 store::Attempt newest_attempt(Store& store, const store::Run& run) {
   if (auto attempt = find_attempt(store, run.row, run.attempts)) return std::move(*attempt);
-  throw damaged("{}: run {} has no attempt {}", store.folder(), run.uid, run.attempts);
+  throw damaged("{}: run {} has no attempt {}", store.folder(), run.id, run.attempts);
 }
 
-// Its content; null for no blob.
+// Returns the content of a blob; null without one.
 Json blob_json(Store& store, const std::string& digest) {
   return digest.empty() ? Json() : Json(get_blob(store, digest));
 }
@@ -262,15 +262,15 @@ Json show_json(Store& store, const store::Run& run) {
   put_map("digests", list_digests(store, run.row));
   object.set("recipe", Json()
                            .set("path", attempt.recipe_path)
-                           .set("given", blob_json(store, attempt.recipe_given))
-                           .set("resolved", blob_json(store, attempt.recipe_resolved)));
+                           .set("given", blob_json(store, attempt.recipe_given_sha256))
+                           .set("resolved", blob_json(store, attempt.recipe_resolved_sha256)));
   Json git;
   if (!attempt.git_commit.empty()) {
     git = Json()
               .set("commit", attempt.git_commit)
               .set("branch", attempt.git_branch)
               .set("dirty", attempt.git_dirty)
-              .set("diff_sha256", attempt.git_diff);
+              .set("diff_sha256", attempt.git_diff_sha256);
   }
   object.set("git", git);
   object.set("hardware", attempt.hardware);
@@ -292,8 +292,8 @@ Json show_json(Store& store, const store::Run& run) {
     samples.push(Json()
                      .set("time", iso_time(s.time_ms))
                      .set("step", s.step)
-                     .set("prompt", blob_json(store, s.prompt))
-                     .set("text", blob_json(store, s.text)));
+                     .set("prompt", blob_json(store, s.prompt_sha256))
+                     .set("text", blob_json(store, s.text_sha256)));
   }
   for (const auto& a : list_artifacts(store, run.row)) {
     artifacts.push(Json()
@@ -311,9 +311,9 @@ Json show_json(Store& store, const store::Run& run) {
 
 std::string recorded_text(Store& store, const store::Run& run, Recorded what) {
   const store::Attempt attempt = newest_attempt(store, run);
-  const std::string& digest = what == Recorded::kRecipeGiven      ? attempt.recipe_given
-                              : what == Recorded::kRecipeResolved ? attempt.recipe_resolved
-                                                                  : attempt.git_diff;
+  const std::string& digest = what == Recorded::kRecipeGiven      ? attempt.recipe_given_sha256
+                              : what == Recorded::kRecipeResolved ? attempt.recipe_resolved_sha256
+                                                                  : attempt.git_diff_sha256;
   if (digest.empty()) {
     throw Error(ExitCode::kNotFound,
                 fmt::format("run {} has no {}", printable(run.name),

@@ -6,7 +6,7 @@
 
 namespace llmops::track {
 
-// Text from a store shown in columns. Every cell goes through printable().
+// A table of text from a store. Every cell goes through printable().
 class Table {
  public:
   enum class Align { kLeft, kRight };
@@ -32,8 +32,8 @@ std::string painted(std::string_view text, int sgr, bool color);
 
 // Five significant digits: enough to compare by eye. "NaN", "Infinity" as JSON writes them.
 std::string short_number(double value);
-// The same for the value of a metric or key whose name tells its unit: "…_bytes",
-// "…_bytes_per_second".
+// Returns the same, with a unit if the name of the metric or key ends with "_bytes" or
+// "_bytes_per_second".
 std::string value_text(std::string_view name, double value);
 
 }  // namespace llmops::track

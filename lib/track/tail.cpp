@@ -12,7 +12,7 @@
 namespace llmops::track {
 
 Tail::Tail(store::Store store, const store::Run& run, TailOptions options)
-    : store_(std::move(store)), uid_(run.uid), row_(run.row), options_(std::move(options)) {
+    : store_(std::move(store)), id_(run.id), row_(run.row), options_(std::move(options)) {
   // A commit holds at least one step, and at most one chunk of most series.
   const std::int64_t chunks =
       options_.lines * std::max<std::int64_t>(1, std::ssize(list_series(store_, row_)));
@@ -63,9 +63,9 @@ bool Tail::has_changed() {
 }
 
 store::Run Tail::run() {
-  auto run = find_run(store_, uid_);
+  auto run = find_run(store_, id_);
   if (run) return std::move(*run);
-  throw Error(ExitCode::kNotFound, fmt::format("run {} was removed", uid_));
+  throw Error(ExitCode::kNotFound, fmt::format("run {} was removed", id_));
 }
 
 std::string tail_text(const TailLine& line, bool color) {

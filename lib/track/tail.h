@@ -13,7 +13,7 @@
 
 namespace llmops::track {
 
-// The values of one step, or an event; in the order in which they were logged.
+// The values of one step, or an event.
 struct TailLine {
   std::int64_t step = 0;
   std::vector<std::pair<std::string, double>> values;
@@ -22,20 +22,21 @@ struct TailLine {
 
 struct TailOptions {
   std::vector<std::string> metrics;  // empty: all but the system's
-  std::int64_t lines = 10;           // how many of the past come first
+  std::int64_t lines = 10;           // how many past lines come first
 };
 
-// Follows a run while it grows. One thread.
+// Follows a run while it is written. For one thread.
 class Tail {
  public:
   Tail(store::Store store, const store::Run& run, TailOptions options);
 
-  // What came since the last call; at the first call the last lines of what is there.
+  // Returns the lines since the last call, in the order they were logged; at the first call, the
+  // last lines that are there.
   std::vector<TailLine> read();
-  // True when the store may hold something new, or the run may have ended: cheap.
+  // Whether the store may hold something new, or the run may have ended. Cheap.
   bool has_changed();
-  // The run as it stands; nothing more comes once its status is not kRunning and read() was called
-  // after that.
+  // Returns the run as it is now. Once its status is not kRunning, the next read() is the last one
+  // that returns lines.
   store::Run run();
 
  private:
@@ -43,7 +44,7 @@ class Tail {
   std::vector<TailLine> new_lines();
 
   store::Store store_;
-  std::string uid_;
+  std::string id_;
   std::int64_t row_;
   TailOptions options_;
   std::int64_t chunk_ = 0, event_ = 0;  // the last ones seen

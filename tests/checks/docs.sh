@@ -18,6 +18,6 @@ page() { # FILE COMMAND...
   fi
   rm -f "$new"
 }
-page docs/recipe.md "$bin/llmops" recipe schema --markdown
+page docs/recipe-keys.md "$bin/llmops" recipe schema --markdown
 page docs/exit-codes.md "$bin/exit_code_page"
 exit $status

@@ -60,7 +60,7 @@ Head plan_head(std::int64_t rows, std::int64_t width, std::int64_t vocabulary) {
   recipe.data.max_seq_length = kLength;
   recipe.train.micro_batch_size = rows / kLength;
   recipe.train.max_steps = 1;
-  recipe.train.precision = "fp32";
+  recipe.train.precision = recipe::Precision::kFp32;
   Head head;
   head.config = recipe::model_config(recipe, vocabulary);
   plan::Machine machine;

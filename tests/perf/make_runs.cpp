@@ -17,12 +17,12 @@ constexpr int kParams = 60, kSeries = 12, kPoints = 200;
 
 void add_run(store::Store& store, std::int64_t number) {
   store::Run run;
-  run.uid = fmt::format("01J{:023}", number);
+  run.id = fmt::format("01J{:023}", number);
   run.kind = "train";
   run.name = fmt::format("run-{}", number);
   run.experiment = number % 3 == 0 ? "ablation" : "default";
   run.output_dir = "out";
-  run.identity = run.uid;
+  run.identity = run.id;
   run.created_ms = run.heartbeat_ms = wall_clock_ms() + number;
   store::insert_run(store, run);
   store::Attempt attempt;

@@ -9,9 +9,9 @@ namespace llmops::tensor {
 namespace {
 
 // 1 at the start of the decay, `floor` at its end.
-double decay_factor(const std::string& shape, double floor, double progress) {
-  if (shape == "constant") return 1;
-  if (shape == "cosine") {
+double decay_factor(recipe::Decay shape, double floor, double progress) {
+  if (shape == recipe::Decay::kConstant) return 1;
+  if (shape == recipe::Decay::kCosine) {
     return floor + (1 - floor) * 0.5 * (1 + std::cos(std::numbers::pi * progress));
   }
   return floor + (1 - floor) * (1 - progress);  // linear, wsd
@@ -27,7 +27,7 @@ double learning_rate(const recipe::Optimizer& optimizer, const recipe::LrSchedul
   }
   const double end = static_cast<double>(total - 1), rise = static_cast<double>(warmup_steps);
   const double decay = scheduler.decay_ratio * static_cast<double>(total);
-  const double start = scheduler.name == "wsd" ? std::max(rise, end - decay) : rise;
+  const double start = scheduler.name == recipe::Decay::kWsd ? std::max(rise, end - decay) : rise;
   const double span = end > start ? end - start : 1;
   const double progress = std::clamp((static_cast<double>(step) - start) / span, 0.0, 1.0);
   return optimizer.learning_rate * decay_factor(scheduler.name, scheduler.min_lr_ratio, progress);

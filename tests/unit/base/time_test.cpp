@@ -18,7 +18,6 @@ TEST_CASE("the monotonic clock never goes back") {
     last = now;
   }
   CHECK(wall_clock_ms() > 1'600'000'000'000);
-  CHECK(process_cpu_seconds() >= thread_cpu_seconds() * 0.5);
 }
 
 }  // namespace llmops

@@ -10,8 +10,8 @@ namespace llmops::config {
 namespace {
 
 std::vector<Key> sample_keys() {
-  Sample standard;
-  return keys(fields_of(standard));
+  Sample defaults;
+  return keys(fields_of(defaults));
 }
 
 Json identity_of(std::string_view text) {
@@ -51,13 +51,13 @@ TEST_CASE("how many sections a list has, and that an optional one is there, is i
 }
 
 TEST_CASE("the digest follows the identity alone") {
-  const std::string standard = digest("");
-  CHECK(standard.size() == 64);
-  CHECK(digest("name: other\nsteps: 7\n") == standard);
-  CHECK(digest("inner: {count: 3}") == standard);
-  CHECK(digest("inner: {count: 4}") != standard);
-  CHECK(digest("tags: [a]") != standard);
-  CHECK(digest("extra: {}") != standard);
+  const std::string unset = digest("");
+  CHECK(unset.size() == 64);
+  CHECK(digest("name: other\nsteps: 7\n") == unset);
+  CHECK(digest("inner: {count: 3}") == unset);
+  CHECK(digest("inner: {count: 4}") != unset);
+  CHECK(digest("tags: [a]") != unset);
+  CHECK(digest("extra: {}") != unset);
   CHECK(digest("parts: [{weight: 2}]") != digest("parts: [{weight: 3}]"));
   CHECK(identity_digest(parse_json(R"({"a": 1, "b": 2})", "test")) ==
         identity_digest(parse_json(R"({"b": 2, "a": 1})", "test")));

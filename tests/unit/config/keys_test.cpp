@@ -9,8 +9,8 @@ namespace llmops::config {
 
 namespace {
 std::vector<Key> sample_keys() {
-  Sample standard;
-  return keys(fields_of(standard));
+  Sample defaults;
+  return keys(fields_of(defaults));
 }
 }  // namespace
 

@@ -27,9 +27,9 @@ TEST_CASE("a file is laid on what it extends, key by key") {
   CHECK(file.root.find("a")->text == "1");
   CHECK(file.root.find("s")->find("x")->text == "2");
   CHECK(file.root.find("s")->find("y")->items.size() == 1);
-  const Place& place = file.root.find("a")->place;
-  CHECK(place.text() == directory.file("base/low.yaml") + ":1:4");
-  CHECK(place.source->directory == directory.file("base"));
+  const SourceLocation& location = file.root.find("a")->location;
+  CHECK(location.text() == directory.file("base/low.yaml") + ":1:4");
+  CHECK(location.source->directory == directory.file("base"));
 }
 
 TEST_CASE("files that extend each other in a circle are refused") {

@@ -35,7 +35,7 @@ TEST_CASE("an assignment reaches into sections and lists") {
   CHECK(parsed.sample.parts[1].path == "b");  // relative to the working directory
   CHECK(parsed.sample.steps == 5);
   CHECK(parsed.sample.extra->on);
-  CHECK(parsed.origins.at("steps").place.text() == "command line");
+  CHECK(parsed.origins.at("steps").location.text() == "command line");
 }
 
 TEST_CASE("null unsets and the last assignment wins") {
@@ -96,7 +96,7 @@ TEST_CASE("what is wrong with an inline value is said with its key and column") 
   CHECK(problem("betas=[0.5, x]") ==
         "command line: betas: 'x' is not a number (at least 0 and below 1)");
   CHECK(problem("parts=[{weight: 1, weight: 2}]") ==
-        "command line: parts.0.weight: column 20: the key stands twice in this section");
+        "command line: parts.0.weight: column 20: the key appears twice in this section");
   CHECK(problem("tags={[a]: 1}") == "command line: tags: column 7: a key must be text");
   CHECK(problem("name=[exp] lr=1").starts_with("command line: name: column "));
 }

@@ -11,6 +11,16 @@ namespace llmops::config {
 namespace {
 using Lines = std::vector<std::string>;
 
+enum class Color { kRed, kGreen };
+constexpr EnumName<Color> kColors[] = {{Color::kRed, "red"}, {Color::kGreen, "green"}};
+constexpr std::span<const EnumName<Color>> names_of(Color) {
+  return kColors;
+}
+struct Painted {
+  Color color = Color::kRed;
+  void fields(Visitor& v) { v.field("color", color, "A color."); }
+};
+
 Lines problems_of(std::string_view text) {
   return parse_sample(text).lines();
 }
@@ -237,8 +247,32 @@ TEST_CASE("a credential written out is refused and not repeated") {
 TEST_CASE("every value that was given has its origin") {
   const Parsed parsed = parse_sample("inner: {count: 7}\nparts: [{weight: 2}]\n");
   CHECK(parsed.origins.size() == 2);
-  CHECK(parsed.origins.at("inner.count").place.text() == "f.yaml:1:16");
-  CHECK(parsed.origins.at("parts.0.weight").place.text() == "f.yaml:2:18");
+  CHECK(parsed.origins.at("inner.count").location.text() == "f.yaml:1:16");
+  CHECK(parsed.origins.at("parts.0.weight").location.text() == "f.yaml:2:18");
+}
+
+TEST_CASE("an enum has its names in files, in messages and in every view") {
+  const auto read = [](std::string_view text) {
+    Painted painted;
+    Origins origins;
+    Problems problems;
+    const Node root = parse_yaml(text, std::make_shared<Source>(Source{"f.yaml", ""}), problems);
+    parse(root, fields_of(painted), {}, origins, problems);
+    return std::pair(painted, problems.lines());
+  };
+  CHECK(read("color: green").first.color == Color::kGreen);
+  const auto [unchanged, lines] = read("color: gren");
+  CHECK(unchanged.color == Color::kRed);
+  CHECK(lines == Lines{"f.yaml:1:8: color: 'gren' is not one of red, green; did you mean green?"});
+  CHECK(read("color: [red]").second == Lines{"f.yaml:1:8: color: expected text, found a list"});
+
+  Painted green{Color::kGreen};
+  CHECK(write_yaml(fields_of(green), {}) == "color: green\n");
+  CHECK(settings(fields_of(green)).front().value == Json("green"));
+  const Key key = keys(fields_of(green)).front();
+  CHECK(key.type == "text");
+  CHECK(key.default_text == "green");
+  CHECK(key.rule.choices == std::vector<std::string_view>{"red", "green"});
 }
 
 }  // namespace llmops::config

@@ -70,8 +70,8 @@ inline Parsed parse_sample(std::string_view text, const std::string& directory =
   const auto source = std::make_shared<Source>(Source{"f.yaml", directory});
   const Node root = parse_yaml(text, source, parsed.problems);
   ParseOptions options;
-  Sample standard;
-  for (const Key& key : keys(fields_of(standard))) options.all_keys.push_back(key.path);
+  Sample defaults;
+  for (const Key& key : keys(fields_of(defaults))) options.all_keys.push_back(key.path);
   parse(root, fields_of(parsed.sample), options, parsed.origins, parsed.problems);
   return parsed;
 }

@@ -24,7 +24,7 @@ TEST_CASE("scalars stay text and know their place") {
   REQUIRE(problems.empty());
   CHECK(root.find("a")->text == "off");
   CHECK(root.find("b")->items[0].text == "3e-4");
-  CHECK(root.find("b")->items[0].place.text() == "f.yaml:3:5");
+  CHECK(root.find("b")->items[0].location.text() == "f.yaml:3:5");
   CHECK_FALSE(root.find("b")->items[0].quoted);
   CHECK(root.find("b")->items[1].quoted);
   CHECK(root.find("c")->kind == Node::Kind::kNull);
@@ -41,10 +41,10 @@ TEST_CASE("an empty document is an empty map") {
 
 TEST_CASE("a duplicate key is refused with its whole path, and reading goes on") {
   CHECK(problems_of("a: 1\nb:\n  c: 1\n  c: 2\na: 3\n") ==
-        Lines{"f.yaml:4:3: b.c: the key stands twice in this section",
-              "f.yaml:5:1: a: the key stands twice in this section"});
+        Lines{"f.yaml:4:3: b.c: the key appears twice in this section",
+              "f.yaml:5:1: a: the key appears twice in this section"});
   CHECK(problems_of("l:\n- x: 1\n- y: 1\n  y: 2\n") ==
-        Lines{"f.yaml:4:3: l.1.y: the key stands twice in this section"});
+        Lines{"f.yaml:4:3: l.1.y: the key appears twice in this section"});
 }
 
 TEST_CASE("a second document is refused") {

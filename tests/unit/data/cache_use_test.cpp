@@ -41,7 +41,7 @@ const Stages kAll{"reading", "training tokenizer", "tokenizing"};
 
 recipe::Recipe char_recipe(const Scratch& scratch, std::string_view text) {
   recipe::Recipe recipe = scratch.recipe({source(scratch.write("a.txt", text))});
-  recipe.tokenizer.type = "char";
+  recipe.tokenizer.type = recipe::TokenizerType::kChar;
   return recipe;
 }
 
@@ -91,7 +91,7 @@ TEST_CASE("tokens are kept by content, tokenizer, end tokens and split") {
   recipe.data.eval_split = 0.5;
   another(recipe, {"training tokenizer", "tokenizing"});
   recipe = first;
-  recipe.tokenizer.type = "byte";
+  recipe.tokenizer.type = recipe::TokenizerType::kByte;
   another(recipe, {"tokenizing"});
   recipe.data.append_eos = false;
   another(recipe, {"tokenizing"});
@@ -100,7 +100,7 @@ TEST_CASE("tokens are kept by content, tokenizer, end tokens and split") {
   // What does not decide the tokens shares them.
   recipe = first;
   recipe.data.max_seq_length = 4;
-  recipe.data.packing = "documents";
+  recipe.data.packing = recipe::Packing::kDocuments;
   recipe.seed = 7;
   recipe.data.train[0].weight = 2;
   CHECK(stages(recipe).empty());
@@ -222,7 +222,7 @@ TEST_CASE("the tokens do not depend on the number of threads") {
   Scratch scratch;
   recipe::Source stories = synth_source("stories", 20'000);  // some chunks of a megabyte
   recipe::Recipe recipe = scratch.recipe({stories});
-  recipe.tokenizer.type = "bpe";
+  recipe.tokenizer.type = recipe::TokenizerType::kBpe;
   recipe.tokenizer.vocab_size = 400;
   recipe.data.eval_split = 0.1;
   const auto many = prepare(recipe);

@@ -62,7 +62,7 @@ TEST_CASE("small data is estimated as it is") {
     std::string text;
     for (int i = 0; i < 3000; ++i) text += "\xC3\xA9";
     recipe.data.train[0].path = scratch.write("b.txt", text);
-    recipe.tokenizer.type = "char";
+    recipe.tokenizer.type = recipe::TokenizerType::kChar;
   }
   SECTION("with its tail for evaluation") {
     recipe.data.eval_split = 0.25;
@@ -117,7 +117,7 @@ TEST_CASE("large data is estimated from its beginning") {
   }
   SECTION("a learned vocabulary") {
     data = synth_source("stories", 20'000);
-    recipe.tokenizer.type = "bpe";
+    recipe.tokenizer.type = recipe::TokenizerType::kBpe;
     recipe.tokenizer.vocab_size = 400;
   }
   SECTION("generated") {
@@ -131,9 +131,9 @@ TEST_CASE("an estimate has the tokenizer when nothing is left to learn") {
   recipe::Recipe recipe = scratch.recipe({source(scratch.write("a.txt", "some text"))});
   for (const char* type : {"byte", "char", "bpe"}) {
     CAPTURE(type);
-    recipe.tokenizer.type = type;
+    recipe.tokenizer.type = find_enum<recipe::TokenizerType>(type).value();
     recipe.tokenizer.vocab_size = 300;
-    const bool fixed = recipe.tokenizer.type == "byte";
+    const bool fixed = recipe.tokenizer.type == recipe::TokenizerType::kByte;
     CHECK((estimate(recipe).tokenizer != nullptr) == fixed);
     const std::string digest = prepare(recipe)->tokenizer().digest();
     const DataEstimate exact = estimate(recipe);

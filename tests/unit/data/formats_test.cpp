@@ -146,7 +146,9 @@ TEST_CASE("text to evaluate may come from the standard input, and nothing else m
     REQUIRE(::write(ends[1], text.data(), text.size()) == std::ssize(text));
     ::close(ends[1]);
     const StandardInput pipe(ends[0]);
-    return open_eval_file(input, *tokenizer, {4, "stream", false})->eval_counts()[0].tokens;
+    return open_eval_file(input, *tokenizer, {4, recipe::Packing::kStream, false})
+        ->eval_counts()[0]
+        .tokens;
   };
   CHECK(tokens("some text") == 9);
   CHECK(error_text([&] { tokens(""); }) == "usage: standard input: no text; every file is empty");

@@ -36,7 +36,7 @@ TEST_CASE("a text file is split by characters and its tail evaluated in order") 
       "zyx\n\xC3\xA9"
       "EDCBA98765432100123456789ABCDE\xC3\xA9\nxyz";
   recipe::Recipe recipe = scratch.recipe({source(scratch.write("a.txt", text))});
-  recipe.tokenizer.type = "char";
+  recipe.tokenizer.type = recipe::TokenizerType::kChar;
   recipe.data.eval_split = 0.5;
   recipe.data.max_seq_length = 4;
   const auto dataset = prepare(recipe);
@@ -75,7 +75,7 @@ TEST_CASE("generated stories become batches of byte tokens") {
   stories.synth.emplace();
   stories.synth->documents = 50;
   recipe::Recipe recipe = scratch.recipe({stories});
-  recipe.data.packing = "documents";
+  recipe.data.packing = recipe::Packing::kDocuments;
   recipe.data.eval_split = 0.1;
   const auto dataset = prepare(recipe);
   CHECK(dataset->train_counts()[0].documents == 45);
@@ -110,7 +110,7 @@ TEST_CASE("the tail that is kept for evaluation is all the rest, and nothing lea
     recipe::Recipe recipe = scratch.recipe({source(scratch.write(name, text))});
     recipe.data.train[0].document = one_text ? "file" : "line";
     recipe.data.append_eos = false;
-    recipe.tokenizer.type = type;
+    recipe.tokenizer.type = find_enum<recipe::TokenizerType>(type).value();
     recipe.tokenizer.vocab_size = 300;
     return recipe;
   };
@@ -157,7 +157,7 @@ TEST_CASE("text cut for the threads gives the tokens of the whole, and is split 
       const std::string content =
           name == "a.txt" ? text : Json::object().set("text", text).dump() + "\n";
       recipe::Recipe recipe = scratch.recipe({source(scratch.write(name, content))});
-      recipe.tokenizer.type = "bpe";
+      recipe.tokenizer.type = recipe::TokenizerType::kBpe;
       recipe.tokenizer.vocab_size = 300;
       recipe.data.append_eos = false;
       recipe.data.eval_split = 0.5;
@@ -201,10 +201,10 @@ TEST_CASE("a learned tokenizer knows the training text alone") {
   Scratch scratch;
   std::string text = "aaaa bbbb aaaa bbbb";
   recipe::Recipe recipe = scratch.recipe({source(scratch.write("a.txt", text))});
-  recipe.tokenizer.type = GENERATE(as<std::string>{}, "char", "bpe");
+  recipe.tokenizer.type = GENERATE(recipe::TokenizerType::kChar, recipe::TokenizerType::kBpe);
   recipe.tokenizer.vocab_size = 400;
   const std::string digest = prepare(recipe)->tokenizer().digest();
-  CAPTURE(recipe.tokenizer.type);
+  CAPTURE(enum_name(recipe.tokenizer.type));
   SECTION("not the eval source") {
     recipe.data.eval = {source(scratch.write("b.txt", "ab baab"))};
   }
@@ -223,7 +223,7 @@ TEST_CASE("a learned tokenizer knows the training text alone") {
 TEST_CASE("evaluation text with a character that the training text lacks is refused, as a leak") {
   Scratch scratch;
   recipe::Recipe recipe = scratch.recipe({source(scratch.write("a.txt", "abababab"))});
-  recipe.tokenizer.type = "char";
+  recipe.tokenizer.type = recipe::TokenizerType::kChar;
   std::string place;
   SECTION("in an eval source") {
     recipe.data.eval = {source(scratch.write("b.txt", "ab\nc"))};

@@ -165,7 +165,8 @@ TEST_CASE("packed documents share a row without seeing each other") {
     for (const bool opening : {false, true}) {
       const int first = opening ? 0 : 1, length = 8 + static_cast<int>(seed % 20);
       CAPTURE(seed, opening, length);
-      const auto packed = packed_rows(text.memory.view(), text.packing(opening), length, "split");
+      const auto packed = packed_rows(text.memory.view(), text.packing(opening), length,
+                                      recipe::Overlength::kSplit);
       auto targets = targets_of(*packed.rows, length);
       std::sort(targets.begin(), targets.end());
       CHECK(targets == expected(lengths, first, 1 << 30));
@@ -182,7 +183,7 @@ TEST_CASE("packed documents share a row without seeing each other") {
 TEST_CASE("documents longer than a row are split, truncated, dropped or refused as asked") {
   const std::vector<int> lengths{3, 10, 1, 4, 21};
   const Text text(lengths);
-  const auto pack = [&](bool opening, std::string_view overlength) {
+  const auto pack = [&](bool opening, recipe::Overlength overlength) {
     return packed_rows(text.memory.view(), text.packing(opening), 4, overlength);
   };
   const auto sorted_targets = [](const PackedRows& packed) {
@@ -190,24 +191,25 @@ TEST_CASE("documents longer than a row are split, truncated, dropped or refused 
     std::sort(targets.begin(), targets.end());
     return targets;
   };
-  const PackedRows split = pack(true, "split");
+  const PackedRows split = pack(true, recipe::Overlength::kSplit);
   CHECK(sorted_targets(split) == expected(lengths, 0, 1 << 30));
   CHECK(split.dropped + split.truncated == 0);
   // 39 tokens, one place left.
   CHECK(split.rows->count() == 10);
-  const PackedRows truncated = pack(true, "truncate");
+  const PackedRows truncated = pack(true, recipe::Overlength::kTruncate);
   CHECK(sorted_targets(truncated) == expected(lengths, 0, 4));
   CHECK(truncated.truncated == 2);
   CHECK(truncated.dropped == 0);
-  const PackedRows dropped = pack(true, "drop");
+  const PackedRows dropped = pack(true, recipe::Overlength::kDrop);
   CHECK(sorted_targets(dropped) == expected(lengths, 0, 1 << 30, 4));
   CHECK(dropped.dropped == 2);
-  CHECK(error_text([&] { pack(true, "error"); }) ==
+  CHECK(error_text([&] { pack(true, recipe::Overlength::kError); }) ==
         "usage: a.txt: document 2 has 10 tokens to predict, more than data.max_seq_length 4; set "
         "data.overlength to split, truncate or drop");
   // Five tokens without an opening token are four to predict.
   const Text fits({5, 5});
-  CHECK(packed_rows(fits.memory.view(), fits.packing(false), 4, "error").rows->count() == 2);
+  CHECK(packed_rows(fits.memory.view(), fits.packing(false), 4, recipe::Overlength::kError)
+            .rows->count() == 2);
 }
 
 TEST_CASE("evaluation of packed documents keeps their order and cuts none that fits") {

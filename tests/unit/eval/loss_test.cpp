@@ -182,7 +182,7 @@ TEST_CASE("packed documents of several sources are scored from their first token
   recipe.data.train = recipe.data.eval = {source};
   source.path = eval.write("b.jsonl", {"second", "source"});
   recipe.data.eval.push_back(source);
-  recipe.data.packing = "documents";
+  recipe.data.packing = recipe::Packing::kDocuments;
   recipe.data.cache_dir = eval.folder.file("cache");
   std::vector<std::string> documents = kDocuments;
   documents.insert(documents.end(), {"second", "source"});

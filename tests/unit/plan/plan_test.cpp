@@ -49,9 +49,9 @@ TEST_CASE("bf16 is chosen where hardware and size make it pay, or where it is as
   CHECK(precision(large, true) == Precision::kBf16Mixed);
   CHECK(precision(large, false) == Precision::kFp32);
   CHECK(precision(small, true) == Precision::kFp32);
-  recipe.train.precision = "bf16-mixed";
+  recipe.train.precision = recipe::Precision::kBf16Mixed;
   CHECK(precision(small, false) == Precision::kBf16Mixed);
-  recipe.train.precision = "fp32";
+  recipe.train.precision = recipe::Precision::kFp32;
   CHECK(precision(large, true) == Precision::kFp32);
 }
 
@@ -169,7 +169,7 @@ TEST_CASE("a schedule that is longer than the run is refused") {
   CHECK(error().empty());
   recipe.lr_scheduler.warmup_steps = 11;
   CHECK(error() == "usage: lr_scheduler: a warmup of 11 steps is longer than the run of 10");
-  recipe.lr_scheduler.name = "wsd";
+  recipe.lr_scheduler.name = recipe::Decay::kWsd;
   recipe.lr_scheduler.warmup_steps = 8;
   recipe.lr_scheduler.decay_ratio = 0.2;
   CHECK(error().empty());

@@ -85,7 +85,7 @@ TEST_CASE("what a run records is the model's shape, and reads back") {
   REQUIRE(theta != loaded.params.end());
   CHECK(theta->second == Json(500000.0));
   CHECK(*loaded.identity.settings.find("model.config.hidden_size") == Json(8));
-  CHECK(loaded.origins.at("model.config.hidden_size").place.text() == "base/config.json");
+  CHECK(loaded.origins.at("model.config.hidden_size").location.text() == "base/config.json");
   CHECK_FALSE(loaded.origins.contains("model.config.dropout"));
 
   write_file_durably(load.directory.file("resolved.yaml"), loaded.resolved);

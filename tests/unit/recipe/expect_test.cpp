@@ -23,7 +23,7 @@ TEST_CASE("what is none is refused with the form to write") {
                            "x <= 1 2", "x y < 1", "x < nan"}) {
     CHECK(error_text([&] { parse_expectation(text); }) ==
           std::string("usage: '") + text +
-              "' is no expectation; write METRIC OP NUMBER, as in 'eval/loss <= 1.9'");
+              "' is not an expectation; write METRIC OP NUMBER, as in 'eval/loss <= 1.9'");
   }
 }
 

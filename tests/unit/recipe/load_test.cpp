@@ -59,9 +59,9 @@ TEST_CASE("all problems of a recipe come at once, each with its place and remedy
                     "  eval_steps: 5\n"
                     "resume: auto\n",
                     {"seed=-1", "train.foo=3"}) ==
-      Lines{"r.yaml:2:1: lr: unknown key; ours is optimizer.learning_rate",
+      Lines{"r.yaml:2:1: lr: unknown key; use optimizer.learning_rate",
             "r.yaml:4:9: model.arch: 'gtp2' is not one of gpt2, llama, mistral; did you mean gpt2?",
-            "r.yaml:5:3: model.n_layer: unknown key; ours is model.config.num_hidden_layers",
+            "r.yaml:5:3: model.n_layer: unknown key; use model.config.num_hidden_layers",
             "r.yaml:9:14: train.max_steps: '1e3' is not a whole number (between 1 and "
             "1000000000000); "
             "write 1000",
@@ -70,7 +70,7 @@ TEST_CASE("all problems of a recipe come at once, each with its place and remedy
             "zeros",
             "r.yaml:12:14: train.precision: 'off' is not one of auto, fp32, bf16-mixed",
             "r.yaml:14:3: optimizer.beats: unknown key; did you mean optimizer.betas?",
-            "r.yaml:16:3: optimizer.weight_decay: the key stands twice in this section",
+            "r.yaml:16:3: optimizer.weight_decay: the key appears twice in this section",
             "r.yaml:18:15: eval.eval_steps: needs data.eval or data.eval_split",
             "r.yaml:19:1: resume: unknown key; resume with llmops train --resume auto",
             "command line: seed: must be at least 0, is -1",
@@ -147,18 +147,18 @@ TEST_CASE("what a run stores holds every value that is set, and none of the envi
 
 TEST_CASE("the digest stands for what changes the result") {
   const Loader load;
-  const std::string standard = load(kSound).identity.settings_digest();
+  const std::string unset = load(kSound).identity.settings_digest();
   for (const char* free :
        {"train.max_steps=20", "output_dir=x", "logging.run_name=x", "data.train.0.path=b.txt",
         "train.threads=1", "checkpoint.save_steps=7"}) {
     INFO(free);
-    CHECK(load(kSound, {free}).identity.settings_digest() == standard);
+    CHECK(load(kSound, {free}).identity.settings_digest() == unset);
   }
   for (const char* change :
        {"seed=7", "model.arch=llama", "train.micro_batch_size=4", "optimizer.learning_rate=3e-4",
         "data.train.0.weight=2", "tokenizer.type=char", "train.precision=fp32"}) {
     INFO(change);
-    CHECK(load(kSound, {change}).identity.settings_digest() != standard);
+    CHECK(load(kSound, {change}).identity.settings_digest() != unset);
   }
 }
 

@@ -11,12 +11,12 @@ namespace llmops::recipe {
 
 namespace {
 std::vector<config::Key> all_keys() {
-  static Recipe standard;
-  return config::keys(config::fields_of(standard));
+  static Recipe defaults;
+  return config::keys(config::fields_of(defaults));
 }
 }  // namespace
 
-TEST_CASE("no key stands twice and every key is explained by a sentence") {
+TEST_CASE("no key appears twice and every key is explained by a sentence") {
   std::set<std::string> paths;
   for (const config::Key& key : all_keys()) {
     INFO(key.path);
@@ -30,15 +30,15 @@ TEST_CASE("no key stands twice and every key is explained by a sentence") {
 TEST_CASE("every default satisfies its own rule") {
   for (const config::Key& key : all_keys()) {
     INFO(key.path);
-    if (key.standard.is_number()) {
-      const double value = key.standard.as_double();
+    if (key.default_value.is_number()) {
+      const double value = key.default_value.as_double();
       if (key.rule.low) CHECK((key.rule.open_low ? value > *key.rule.low : value >= *key.rule.low));
       if (key.rule.high)
         CHECK((key.rule.open_high ? value < *key.rule.high : value <= *key.rule.high));
     }
-    if (key.standard.is_string() && !key.rule.choices.empty()) {
+    if (key.default_value.is_string() && !key.rule.choices.empty()) {
       std::set<std::string_view> choices(key.rule.choices.begin(), key.rule.choices.end());
-      CHECK(choices.contains(key.standard.as_string()));
+      CHECK(choices.contains(key.default_value.as_string()));
     }
   }
 }

@@ -36,19 +36,16 @@ TEST_CASE("a source is one of path and synth") {
   CHECK(after([](Recipe& r) {
           r.data.train[0].format = "jsonl";
           r.data.train[0].document = "line";
-        }) == Lines{"data.train.0.document: has a meaning for txt only, format is jsonl"});
-  CHECK(
-      after([](Recipe& r) {
-        r.data.train[0].format = "txt";
-        r.data.train[0].field = "body";
-      }) ==
-      Lines{"data.train.0.field: has a meaning for json, jsonl, csv and tsv only, format is txt"});
+        }) == Lines{"data.train.0.document: applies to txt only; format is jsonl"});
+  CHECK(after([](Recipe& r) {
+          r.data.train[0].format = "txt";
+          r.data.train[0].field = "body";
+        }) == Lines{"data.train.0.field: applies to json, jsonl, csv and tsv only; format is txt"});
   CHECK(after([](Recipe& r) {
           r.data.train[0].path.clear();
           r.data.train[0].synth.emplace();
           r.data.train[0].document = "line";
-        }) == Lines{"data.train.0: format, field and document have a meaning for files, not for "
-                    "synth"});
+        }) == Lines{"data.train.0: format, field and document apply to files, not to synth"});
 }
 
 TEST_CASE("data is split once and packed in a way that makes sense") {
@@ -57,22 +54,23 @@ TEST_CASE("data is split once and packed in a way that makes sense") {
           r.data.eval_split = 0.1;
         }) == Lines{"data.eval_split: give either data.eval or data.eval_split, not both"});
   CHECK(
-      after([](Recipe& r) { r.data.overlength = "drop"; }) ==
-      Lines{"data.overlength: 'drop' needs packing: documents; in a stream, documents run on into "
-            "the next sequence"});
+      after([](Recipe& r) { r.data.overlength = Overlength::kDrop; }) ==
+      Lines{
+          "data.overlength: 'drop' needs packing: documents; in a stream, a document continues in "
+          "the next sequence"});
   CHECK(after([](Recipe& r) {
-          r.data.overlength = "drop";
-          r.data.packing = "documents";
+          r.data.overlength = Overlength::kDrop;
+          r.data.packing = Packing::kDocuments;
         }) == Lines{});
 }
 
 TEST_CASE("a tokenizer of type file has a path, others have none") {
-  CHECK(after([](Recipe& r) { r.tokenizer.type = "file"; }) ==
+  CHECK(after([](Recipe& r) { r.tokenizer.type = TokenizerType::kFile; }) ==
         Lines{"tokenizer.path: type: file needs a path"});
   CHECK(after([](Recipe& r) { r.tokenizer.path = "t"; }) ==
-        Lines{"tokenizer.path: is read for type: file only, type is byte"});
+        Lines{"tokenizer.path: is read for type: file only; type is byte"});
   CHECK(after([](Recipe& r) {
-          r.tokenizer.type = "bpe";
+          r.tokenizer.type = TokenizerType::kBpe;
           r.model.config.vocab_size = 1000;
         }) ==
         Lines{"model.config.vocab_size: 1000 rows are too few for tokenizer.vocab_size 4096"});
@@ -128,7 +126,7 @@ TEST_CASE("a warmup, and a decay after it, fit into the steps") {
         }) == Lines{"lr_scheduler: a warmup of 11 steps is longer than the run of 10"});
   CHECK(after([](Recipe& r) {
           r.train.max_steps = 10;
-          r.lr_scheduler.name = "wsd";
+          r.lr_scheduler.name = Decay::kWsd;
           r.lr_scheduler.warmup_steps = 9;
         }) == Lines{"lr_scheduler: a warmup of 9 steps and a decay over 0.2 of the 10 steps "
                     "overlap"});
@@ -156,7 +154,7 @@ TEST_CASE("the end of the training is given once") {
   CHECK(after([](Recipe& r) {
           r.train.max_steps.reset();
           r.train.max_time = config::Duration{60};
-          r.lr_scheduler.name = "constant";
+          r.lr_scheduler.name = Decay::kConstant;
         }) == Lines{});
 }
 
@@ -167,10 +165,11 @@ TEST_CASE("the schedule and the optimizer are complete") {
         }) ==
         Lines{"lr_scheduler.warmup_ratio: give either warmup_steps or warmup_ratio, not both"});
   CHECK(after([](Recipe& r) {
-          r.lr_scheduler.name = "wsd";
+          r.lr_scheduler.name = Decay::kWsd;
           r.lr_scheduler.warmup_ratio = 0.5;
           r.lr_scheduler.decay_ratio = 0.6;
-        }) == Lines{"lr_scheduler.decay_ratio: warmup_ratio and decay_ratio are together above 1"});
+        }) ==
+        Lines{"lr_scheduler.decay_ratio: the sum of warmup_ratio and decay_ratio is above 1"});
   CHECK(after([](Recipe& r) { r.optimizer.betas = {0.9}; }) ==
         Lines{"optimizer.betas: expected two numbers, found 1"});
 }
@@ -206,11 +205,10 @@ TEST_CASE("samples, tags and expectations are well formed") {
           r.train.ema_decay = 0.9;
           r.expect = {"eval/ema_perplexity < 9", "eval/bits_per_byte < 2"};
         }).empty());
-  CHECK(
-      after([](Recipe& r) {
-        r.expect = {"mfu > 0", "loss"};
-      }) ==
-      Lines{"expect: 'loss' is no expectation; write METRIC OP NUMBER, as in 'eval/loss <= 1.9'"});
+  CHECK(after([](Recipe& r) {
+          r.expect = {"mfu > 0", "loss"};
+        }) == Lines{"expect: 'loss' is not an expectation; write METRIC OP NUMBER, as in "
+                    "'eval/loss <= 1.9'"});
 }
 
 }  // namespace llmops::recipe

@@ -69,10 +69,10 @@ TEST_CASE("a run records what it was asked, where it ran and how it ended") {
   CHECK(list_artifacts(store, run->row).front().bytes == 123);
   const auto samples = list_samples(store, run->row);
   REQUIRE(samples.size() == 1);
-  CHECK(get_blob(store, samples[0].text) == "Once upon a time");
+  CHECK(get_blob(store, samples[0].text_sha256) == "Once upon a time");
   const auto attempt = find_attempt(store, run->row, 1);
   REQUIRE(attempt);
-  CHECK(get_blob(store, attempt->recipe_given) == "version: 1\n");
+  CHECK(get_blob(store, attempt->recipe_given_sha256) == "version: 1\n");
   CHECK(attempt->arguments.dump() == R"(["llmops","train","a.yaml"])");
   CHECK(attempt->hardware.at("cores").as_int() >= 1);
   CHECK(attempt->versions.at("llmops").as_string() == "0.1.0");

@@ -75,17 +75,17 @@ TEST_CASE("runs are listed newest first, filtered, sorted by column or metric") 
 TEST_CASE("a run of a process that is gone shows as crashed") {
   Fixture f;
   Run run = add_run(f.store, "01ARZ3NDEKTSV4RRFFQ69G5FAV");
-  CHECK(find_run(f.store, run.uid)->status == RunStatus::kRunning);
+  CHECK(find_run(f.store, run.id)->status == RunStatus::kRunning);
   const auto change = [&](const std::string& assignment) {
     f.store.database().execute("UPDATE attempt SET " + assignment);
-    return find_run(f.store, run.uid)->status;
+    return find_run(f.store, run.id)->status;
   };
   CHECK(change("start_ticks = start_ticks - 1") == RunStatus::kCrashed);  // the pid was reused
   CHECK(change("start_ticks = start_ticks + 1") == RunStatus::kRunning);
   CHECK(change("boot_id = 'before'") == RunStatus::kCrashed);
   CHECK(change("host = 'elsewhere'") == RunStatus::kRunning);  // only its heartbeat tells
   f.store.database().execute("UPDATE run SET heartbeat_ms = heartbeat_ms - 600000");
-  CHECK(find_run(f.store, run.uid)->status == RunStatus::kCrashed);
+  CHECK(find_run(f.store, run.id)->status == RunStatus::kCrashed);
 }
 
 TEST_CASE("short ids are as long as it takes to tell runs apart") {

@@ -13,7 +13,7 @@ namespace llmops::store {
 // A run of this process with one attempt, as record/ would begin it.
 inline Run add_run(Store& store, const std::string& uid, const std::string& name = "a run") {
   Run run;
-  run.uid = uid;
+  run.id = uid;
   run.kind = "train";
   run.name = name;
   run.experiment = "default";

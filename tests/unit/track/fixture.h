@@ -18,7 +18,7 @@ class Fixture {
 
   store::Run add(const std::string& uid, const std::string& name) {
     store::Run run;
-    run.uid = uid;
+    run.id = uid;
     run.kind = "train";
     run.name = name;
     run.experiment = "default";

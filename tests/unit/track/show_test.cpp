@@ -34,7 +34,7 @@ struct RecordedRun : Fixture {
     points.log("bad", 1, std::nan(""));
     points.close();
     finish(run, ExitCode::kTerminated, "SIGTERM");
-    run = *find_run(store, run.uid);
+    run = *find_run(store, run.id);
   }
   store::Run run;
 };

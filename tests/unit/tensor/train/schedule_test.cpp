@@ -13,7 +13,7 @@ double rate(const char* name, std::int64_t step) {
   recipe::Optimizer optimizer;
   optimizer.learning_rate = 1e-3;
   recipe::LrScheduler scheduler;
-  scheduler.name = name;
+  scheduler.name = find_enum<recipe::Decay>(name).value();
   return learning_rate(optimizer, scheduler, step, 10, 111);
 }
 
@@ -50,7 +50,7 @@ TEST_CASE("decays equal those of transformers' schedules") {
     recipe::Optimizer optimizer;
     optimizer.learning_rate = 1;
     recipe::LrScheduler scheduler;
-    scheduler.name = entry.at("name").as_string();
+    scheduler.name = find_enum<recipe::Decay>(entry.at("name").as_string()).value();
     scheduler.min_lr_ratio = entry.at("min_lr_ratio").as_double();
     const std::int64_t total = golden.at("total").as_int() + 1;
     // The same number of steps as a share of one more.
@@ -58,7 +58,7 @@ TEST_CASE("decays equal those of transformers' schedules") {
                             static_cast<double>(total);
     for (std::size_t i = 0; i < golden.at("steps").size(); ++i) {
       const std::int64_t step = golden.at("steps").as_array()[i].as_int();
-      CAPTURE(scheduler.name, scheduler.min_lr_ratio, step);
+      CAPTURE(enum_name(scheduler.name), scheduler.min_lr_ratio, step);
       const double got =
           learning_rate(optimizer, scheduler, step, golden.at("warmup").as_int(), total);
       CHECK(got == Approx(entry.at("rates").as_array()[i].as_double()).epsilon(1e-12));
@@ -70,7 +70,7 @@ TEST_CASE("a decay that begins within the warmup follows the warmup") {
   recipe::Optimizer optimizer;
   optimizer.learning_rate = 1;
   recipe::LrScheduler scheduler;
-  scheduler.name = "wsd";
+  scheduler.name = recipe::Decay::kWsd;
   scheduler.min_lr_ratio = 0;
   scheduler.decay_ratio = 1;
   CHECK(learning_rate(optimizer, scheduler, 10, 10, 111) == Approx(1));
