@@ -38,7 +38,6 @@ class SafetensorsFile {
   // By position in the file.
   const std::vector<TensorInfo>& tensors() const { return tensors_; }
   const TensorInfo* find(std::string_view name) const;
-  const std::map<std::string, std::string>& metadata() const { return metadata_; }
   // Reads bytes [offset, offset + out.size()) of the tensor's data.
   void read(const TensorInfo& tensor, std::uint64_t offset, std::span<std::byte> out) const;
   // The bytes before the data: length and header, for a digest of the whole file.
@@ -50,7 +49,6 @@ class SafetensorsFile {
   std::uint64_t data_start_ = 0;
   std::vector<TensorInfo> tensors_;
   std::vector<std::size_t> by_name_;  // positions in tensors_, sorted by name
-  std::map<std::string, std::string> metadata_;
 };
 
 // One tensor to write; `fill` is called with consecutive blocks of its bytes, in order, each of
@@ -68,9 +66,8 @@ std::string write_safetensors(const std::string& path, const std::vector<TensorS
                               const std::map<std::string, std::string>& metadata = {
                                   {"format", "pt"}});
 
-// bf16 and f16 conversions, round to nearest even.
+// Widen a 16-bit value; exact.
 float bf16_to_float(std::uint16_t bits);
-std::uint16_t float_to_bf16(float value);
 float f16_to_float(std::uint16_t bits);
 
 }  // namespace llmops::weights

@@ -91,16 +91,13 @@ class EntryReader {
   TensorInfo info_;
 };
 
-std::map<std::string, std::string> read_metadata(const Json& json, const std::string& path) {
-  std::map<std::string, std::string> metadata;
+void check_metadata(const Json& json, const std::string& path) {
   if (!json.is_object()) throw damaged("__metadata__ is not an object").at(path);
   for (const auto& [key, value] : json.as_object()) {
     if (!value.is_string()) {
       throw damaged("__metadata__ {} is not a string", printable(key)).at(path);
     }
-    metadata.emplace(key, value.as_string());
   }
-  return metadata;
 }
 
 // Tensors fill the data without gap or overlap, so no byte of the file is unaccounted for.
@@ -135,29 +132,28 @@ std::optional<std::uint64_t> dense_bytes(const std::vector<std::int64_t>& shape,
   return empty ? 0 : static_cast<std::uint64_t>(bytes);
 }
 
-SafetensorsHeader parse_header(std::string_view json, std::uint64_t data_bytes,
-                               const std::string& path) {
+std::vector<TensorInfo> parse_header(std::string_view json, std::uint64_t data_bytes,
+                                     const std::string& path) {
   if (!starts_with(json, "{")) throw damaged("the header does not begin with {{").at(path);
   JsonLimits limits;
   limits.max_depth = 3;
   limits.max_nodes = 12 * kMaxTensors;
   const Json root = parse_json(json, path, limits);
-  SafetensorsHeader header;
+  std::vector<TensorInfo> tensors;
   if (root.size() > kMaxTensors) throw damaged("more than {} tensors", kMaxTensors).at(path);
-  header.tensors.reserve(root.size());
+  tensors.reserve(root.size());
   for (const auto& [name, value] : root.as_object()) {
     if (name == "__metadata__") {
-      header.metadata = read_metadata(value, path);
+      check_metadata(value, path);
     } else {
-      header.tensors.push_back(EntryReader(name, value, data_bytes, path).read());
+      tensors.push_back(EntryReader(name, value, data_bytes, path).read());
     }
   }
-  std::sort(header.tensors.begin(), header.tensors.end(),
-            [](const TensorInfo& a, const TensorInfo& b) {
-              return std::tie(a.begin, a.end, a.name) < std::tie(b.begin, b.end, b.name);
-            });
-  check_contiguous(header.tensors, data_bytes, path);
-  return header;
+  std::sort(tensors.begin(), tensors.end(), [](const TensorInfo& a, const TensorInfo& b) {
+    return std::tie(a.begin, a.end, a.name) < std::tie(b.begin, b.end, b.name);
+  });
+  check_contiguous(tensors, data_bytes, path);
+  return tensors;
 }
 
 }  // namespace llmops::weights
