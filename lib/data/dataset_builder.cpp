@@ -28,7 +28,7 @@ void DatasetBuilder::add(const Corpus& corpus, std::unique_ptr<TokenCache> cache
 std::unique_ptr<PreparedDataset> DatasetBuilder::build() {
   const recipe::Data& data = recipe_.data;
   const RowSettings settings{data.max_seq_length, data.packing, data.overlength,
-                             data.append_eos ? tokenizer_->bos() : std::nullopt,
+                             data.append_eos ? tokenizer_->eos() : std::nullopt,
                              static_cast<std::uint64_t>(recipe_.seed)};
   return std::make_unique<PreparedDataset>(tokenizer_, std::move(caches_), std::move(train_),
                                            std::move(eval_), settings);

@@ -46,7 +46,7 @@ std::unique_ptr<Dataset> open_eval_file(const recipe::Source& source,
   settings.length =
       std::clamp<std::int64_t>(part.tokens.size + documents, 1, layout.max_seq_length);
   settings.packing = layout.packing;
-  if (layout.append_eos) settings.opening = tokenizer.bos();
+  if (layout.append_eos) settings.opening = tokenizer.eos();
   // The caller keeps the tokenizer alive.
   std::shared_ptr<const text::Tokenizer> borrowed(&tokenizer, [](const text::Tokenizer*) {});
   return std::make_unique<EvalFile>(std::move(borrowed), std::move(memory),

@@ -36,12 +36,6 @@ const std::string& spell_byte(unsigned char byte) {
   return alphabet().spelling[byte];
 }
 
-std::string spell_bytes(std::string_view bytes) {
-  std::string name;
-  for (const char c : bytes) name += spell_byte(static_cast<unsigned char>(c));
-  return name;
-}
-
 std::optional<std::string> unspell(std::string_view name) {
   std::string bytes;
   for (std::size_t pos = 0; pos < name.size();) {

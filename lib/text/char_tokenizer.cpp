@@ -25,13 +25,6 @@ void Alphabet::add(std::string_view text) {
   }
 }
 
-void Alphabet::merge(const Alphabet& other) {
-  if (other.seen_.size() > seen_.size()) seen_.resize(other.seen_.size());
-  for (std::size_t c = 0; c < other.seen_.size(); ++c) {
-    if (other.seen_[c]) seen_[c] = true;
-  }
-}
-
 std::vector<char32_t> Alphabet::code_points() const {
   std::vector<char32_t> result;
   for (std::size_t c = 0; c < seen_.size(); ++c) {

@@ -14,7 +14,6 @@ class Alphabet {
  public:
   // Throws Error(kUsage) with the byte offset for invalid UTF-8.
   void add(std::string_view text);
-  void merge(const Alphabet& other);
   std::vector<char32_t> code_points() const;  // ascending
 
  private:

@@ -16,7 +16,7 @@ struct TokenTable {
   std::vector<std::string> bytes;  // of each id; empty for special tokens
   std::vector<std::string> names;
   std::vector<TokenId> special;
-  std::optional<TokenId> end;  // ends a document, and stands before the first token of one
+  std::optional<TokenId> end;  // see Tokenizer::eos()
 
   TokenId add(std::string name, std::string text_bytes);
   TokenId add_special(std::string_view name);
@@ -30,7 +30,6 @@ class TableTokenizer : public Tokenizer {
   std::string_view bytes(TokenId id) const override { return table_.bytes[checked(id)]; }
   std::string_view name(TokenId id) const override { return table_.names[checked(id)]; }
   std::optional<TokenId> eos() const override { return table_.end; }
-  std::optional<TokenId> bos() const override { return table_.end; }
 
  protected:
   explicit TableTokenizer(TokenTable table) : table_(std::move(table)) {}

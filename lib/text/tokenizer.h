@@ -37,8 +37,8 @@ class Tokenizer {
   // The bytes of one token; special tokens have none. A token may be a part of a character.
   virtual std::string_view bytes(TokenId id) const = 0;
   virtual std::string_view name(TokenId id) const = 0;  // as in tokenizer.json
+  // Ends a document. Rows of packed documents have it before the first token of each, too.
   virtual std::optional<TokenId> eos() const = 0;
-  virtual std::optional<TokenId> bos() const = 0;
   // Hugging Face tokenizer.json: `tokenizers` loads it and gives the same ids.
   virtual Json to_json() const = 0;
 

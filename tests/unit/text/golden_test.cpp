@@ -94,7 +94,6 @@ TEST_CASE("a tokenizer.json of tokenizers gives its ids, and the ids give the te
   tokenizer->make_encoder()->encode(corpus, ids);
   CHECK(ids == expected);
   CHECK(tokenizer->eos() == 0);
-  CHECK(tokenizer->bos() == 0);
 }
 
 TEST_CASE("training gives the vocabulary and the merges of tokenizers' BpeTrainer") {

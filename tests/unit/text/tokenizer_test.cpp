@@ -38,7 +38,6 @@ TEST_CASE("char ids are the code points of the text in ascending order") {
   CHECK(tokenizer->vocab_size() == 5);
   CHECK(encode(*tokenizer, "\nab\xC3\xA9\xF0\x9F\x98\x80") == std::vector<TokenId>{0, 1, 2, 3, 4});
   CHECK_FALSE(tokenizer->eos());
-  CHECK_FALSE(tokenizer->bos());
 }
 
 TEST_CASE("byte ids are the bytes, and the end token follows them") {
