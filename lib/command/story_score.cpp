@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/signal.h"
+#include "data/stories.h"
 #include "data/synth.h"
 
 namespace llmops::command {

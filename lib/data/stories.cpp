@@ -5,7 +5,6 @@
 
 #include "base/error.h"
 #include "base/text.h"
-#include "data/synth.h"
 
 // A grammar that a small model learns in a minute and cannot learn by heart: about a hundred words
 // in seven shapes make more than fifty million sentences.
