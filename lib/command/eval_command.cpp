@@ -116,8 +116,8 @@ std::unique_ptr<record::RunRecorder> open_run(const Options& options, const Invo
 }
 
 // As in the evaluations of the model's own training, where its checkpoint tells.
-data::EvalLayout layout_of(const std::string& folder, std::int64_t max_seq_length) {
-  data::EvalLayout layout{.max_seq_length = max_seq_length};
+data::RowSettings layout_of(const std::string& folder, std::int64_t max_seq_length) {
+  data::RowSettings layout{.max_seq_length = max_seq_length};
   if (!path_exists(join_path(folder, checkpoint::kManifestFile))) return layout;
   const checkpoint::Manifest manifest = checkpoint::read_manifest(folder);
   const Json* identity = manifest.info.find("identity");

@@ -12,7 +12,7 @@
 #include "command/device.h"
 #include "command/model_argument.h"
 #include "config/environment.h"
-#include "data/cache_keys.h"
+#include "data/train_tokenizer.h"
 #include "engine/engine.h"
 #include "recipe/base_model.h"
 #include "recipe/model_config.h"

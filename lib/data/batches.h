@@ -9,7 +9,7 @@
 
 namespace llmops::data {
 
-// Input of a BatchSource. Must outlive it.
+// The rows of one source. They must outlive the BatchSource that reads them.
 struct RowSet {
   const Rows* rows = nullptr;
   double weight = 1.0;  // passes per epoch

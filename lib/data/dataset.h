@@ -1,5 +1,29 @@
 #pragma once
 
+// How a recipe's text becomes batches. Each line is a class or function with its file and output.
+//
+//   recipe::Source     a path or a generator, as the recipe has it
+//   | resolve_source     sources.h          finds the files
+//   ResolvedSource
+//   | scan               scan.h             reads the text once: digest, counts, eval split
+//   ScannedSource
+//   | train_tokenizer    train_tokenizer.h  unless the recipe has a tokenizer: reads it again
+//   Tokenizer
+//   | tokenize           tokenize.h         reads it again: Chunker cuts documents into megabytes,
+//   |                                       OrderedPool encodes them with all cores
+//   TokenCache           token_cache.h      one file for each source
+//   |
+//   TokenizedSource      rows.h             the training or the eval part of a source
+//   | stream_rows, packed_rows              cut or pack tokens into rows of max_seq_length
+//   Rows
+//   | train_batches, eval_batches           mix the rows of all sources; an order per epoch
+//   BatchSource          batch.h, batches.h
+//   Batch
+//
+// Text is read by read_documents (documents.h): InputFile decompresses blocks, a reader for each
+// format finds the documents, a DocumentSink receives them. Scans, trained tokenizers and tokens
+// are kept in data.cache_dir (cache_folder.h), so that a second run reads no text at all.
+
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -8,22 +32,11 @@
 #include <vector>
 
 #include "data/batch.h"
+#include "data/text_counts.h"
 #include "recipe/recipe.h"
 #include "text/tokenizer.h"
 
 namespace llmops::data {
-
-// How far prepare() has come with a recipe's data.
-struct PrepareProgress {
-  std::string what;            // "reading", "training tokenizer", "tokenizing"
-  double done = 0, total = 0;  // bytes
-};
-
-struct SourceCount {
-  std::string name;  // path or "synth:stories"
-  std::int64_t documents = 0, bytes = 0, tokens = 0;
-  std::int64_t dropped = 0, truncated = 0;
-};
 
 class Dataset {
  public:
@@ -37,42 +50,54 @@ class Dataset {
   virtual std::unique_ptr<BatchSource> train_batches() const = 0;
   // Non-overlapping windows of max_seq_length, the tail scored, every token once; in file order.
   virtual std::unique_ptr<BatchSource> eval_batches() const = 0;
-  // For standard errors: the document of each scored row's tokens is found by these bounds, in
-  // tokens of the eval stream.
+  // Start of each eval document, as an offset in the eval token stream. For standard errors.
   virtual const std::vector<std::int64_t>& eval_document_starts() const = 0;
-  // The eval-stream position of the first target of row r of the eval split.
+  // Position of the first target of an eval row, in the eval token stream.
   virtual std::int64_t eval_row_start(std::int64_t row) const = 0;
 };
 
-// Reads a recipe's data: sources, tokenizer (learned if there is none), token cache, batches. All
-// cores tokenize what is not cached. Polls for stop requests. Throws Error(kUsage) with file:line
-// for text that it cannot use.
+struct PrepareProgress {
+  std::string what;            // "reading", "training tokenizer", "tokenizing"
+  double done = 0, total = 0;  // bytes
+};
+
+// Reads a recipe's data (prepare.cpp). All cores tokenize what is not in the cache. Throws
+// Error(kUsage) with file:line for text that it cannot use, and an Error on a stop request.
 std::unique_ptr<Dataset> prepare(const recipe::Recipe& recipe,
                                  const std::function<void(const PrepareProgress&)>& progress = {});
+
+// As prepare(), but reads only the cache and writes nothing. Returns nullptr when something is
+// missing or damaged.
+std::unique_ptr<Dataset> prepare_cached(const recipe::Recipe& recipe);
 
 // Returns a warning when a bpe tokenizer is smaller than tokenizer.vocab_size because its training
 // text has no more pairs to merge; else nothing.
 std::optional<std::string> small_vocabulary(const recipe::Tokenizer& settings,
                                             std::int64_t vocab_size);
 
-// The size of a recipe's data: exact when all of it is in the cache, else estimated from the first
-// 4 MiB of text of each source. Writes nothing.
 struct DataEstimate {
   bool exact = false;
   std::int64_t train_tokens = 0, eval_tokens = 0, vocab_size = 0;
   std::int64_t train_windows = 0;                    // rows of max_seq_length per epoch
-  std::shared_ptr<const text::Tokenizer> tokenizer;  // nullptr when it is still to be learned
+  std::shared_ptr<const text::Tokenizer> tokenizer;  // nullptr when it is still to be trained
 };
+
+// Returns the size of a recipe's data (estimate.cpp): exact when all of it is in the cache, else
+// estimated from the first 4 MiB of text of each source. Writes nothing.
 DataEstimate estimate(const recipe::Recipe& recipe);
 
-// Text files as an eval set for an existing tokenizer (`eval --data FILE`), laid out as the model
-// saw its own: data.packing and data.append_eos of its recipe.
-struct EvalLayout {
+// How tokens become rows: the keys of the recipe's data section that decide it.
+struct RowSettings {
   std::int64_t max_seq_length = 0;
-  std::string packing = "stream";
+  std::string packing = "stream", overlength = "split";
   bool append_eos = true;
+  std::uint64_t seed = 0;
 };
+
+// Opens text files as an eval set for a tokenizer that must outlive it (`eval --data FILE`,
+// eval_file.cpp), with rows as the model saw them in training.
 std::unique_ptr<Dataset> open_eval_file(const recipe::Source& source,
-                                        const text::Tokenizer& tokenizer, const EvalLayout& layout);
+                                        const text::Tokenizer& tokenizer,
+                                        const RowSettings& settings);
 
 }  // namespace llmops::data

@@ -14,7 +14,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/signal.h"
-#include "data/source_files.h"
+#include "data/sources.h"
 
 namespace llmops::data {
 

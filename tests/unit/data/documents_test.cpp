@@ -162,16 +162,16 @@ TEST_CASE("a setting that no file has a use for is refused") {
     recipe::Source given = source(scratch.path(name));
     given.field = field;
     given.document = document;
-    return error_text([&] { find_corpus(given, key); });
+    return error_text([&] { resolve_source(given, key); });
   };
   const std::string txt = scratch.write("in/a.txt", "a"), csv = scratch.write("in/a.csv", "b\na");
   CHECK(refusal("in/a.txt", "b", "auto") ==
-        "usage: data.train.0.field has a meaning for json, jsonl, csv and tsv only, and " + txt +
+        "usage: data.train.0.field applies to json, jsonl, csv and tsv only, and " + txt +
             " is txt");
   CHECK(refusal("in/a.txt", "b", "auto", "") ==
-        "usage: --field has a meaning for json, jsonl, csv and tsv only, and " + txt + " is txt");
+        "usage: --field applies to json, jsonl, csv and tsv only, and " + txt + " is txt");
   CHECK(refusal("in/a.csv", "b", "line", "") ==
-        "usage: --document has a meaning for txt only, and " + csv + " has fields");
+        "usage: --document applies to txt only, and " + csv + " has fields");
   CHECK(refusal("in/a.txt", "text", "line") == "");
   CHECK(refusal("in/a.csv", "b", "auto") == "");
   CHECK(refusal("in", "b", "line") == "");  // a folder with both

@@ -127,7 +127,7 @@ TEST_CASE("notes and programs are text by their ending, alone and in a folder") 
   for (const char* name : {"a.md", "a.py", "a.cpp", "a.rs", "a.tex", "a.md.gz"}) {
     CAPTURE(name);
     const std::string path = scratch.write(name, "");
-    CHECK(find_corpus(source(path), "data.train.0").files.at(0).format == Format::kText);
+    CHECK(resolve_source(source(path), "data.train.0").files.at(0).format == Format::kText);
   }
   scratch.write("folder/b.md", "# b\n");
   scratch.write("folder/c.json", "[{\"text\":\"c\"}]");
@@ -146,7 +146,9 @@ TEST_CASE("text to evaluate may come from the standard input, and nothing else m
     REQUIRE(::write(ends[1], text.data(), text.size()) == std::ssize(text));
     ::close(ends[1]);
     const StandardInput pipe(ends[0]);
-    return open_eval_file(input, *tokenizer, {4, "stream", false})->eval_counts()[0].tokens;
+    return open_eval_file(input, *tokenizer, {4, "stream", "split", false})
+        ->eval_counts()[0]
+        .tokens;
   };
   CHECK(tokens("some text") == 9);
   CHECK(error_text([&] { tokens(""); }) == "usage: standard input: no text; every file is empty");

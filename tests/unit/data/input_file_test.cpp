@@ -4,7 +4,7 @@
 #include <zlib.h>
 #include <zstd.h>
 
-#include "data/source_files.h"
+#include "data/sources.h"
 #include "tests/catch.h"
 #include "tests/errors.h"
 #include "tests/unit/data/scratch.h"

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,28 +11,15 @@
 
 namespace llmops::data {
 
-// One part of one source, ready to be read.
-struct Part {
-  SourceCount count;
-  double weight = 1.0;
-  TokenView tokens;
-  std::vector<std::int64_t> starts;  // of documents
-};
-
-// How tokens become rows: the keys of the recipe's data section that decide it.
-struct RowSettings {
-  std::int64_t length = 0;
-  std::string packing = "stream", overlength = "split";
-  std::optional<text::TokenId> opening;
-  std::uint64_t seed = 0;
-};
-
-// A Dataset over token caches. Throws Error(kUsage) when a part has nothing to predict.
+// A Dataset over tokenized sources.
 class PreparedDataset : public Dataset {
  public:
+  // `caches` hold the tokens of the sources. Throws Error(kUsage) when a source leaves nothing to
+  // predict.
   PreparedDataset(std::shared_ptr<const text::Tokenizer> tokenizer,
-                  std::vector<std::unique_ptr<TokenCache>> caches, std::vector<Part> train,
-                  std::vector<Part> eval, const RowSettings& settings);
+                  std::vector<std::unique_ptr<TokenCache>> caches,
+                  std::vector<TokenizedSource> train, std::vector<TokenizedSource> eval,
+                  const RowSettings& settings);
 
   const text::Tokenizer& tokenizer() const override { return *tokenizer_; }
   const std::vector<SourceCount>& train_counts() const override { return train_counts_; }
@@ -44,12 +32,14 @@ class PreparedDataset : public Dataset {
   std::int64_t eval_row_start(std::int64_t row) const override;
 
  private:
-  void add_train(Part& part);
-  void add_eval(Part& part);
+  void add_train(TokenizedSource& source);
+  void add_eval(const TokenizedSource& source);
+  const Rows* keep(std::unique_ptr<Rows> rows, const TokenizedSource& source);
 
   std::shared_ptr<const text::Tokenizer> tokenizer_;
   std::vector<std::unique_ptr<TokenCache>> caches_;
   RowSettings settings_;
+  std::optional<text::TokenId> bos_;  // before each packed document
   std::vector<std::unique_ptr<Rows>> rows_;
   std::vector<RowSet> train_sets_, eval_sets_;
   std::vector<SourceCount> train_counts_, eval_counts_;

@@ -1,10 +1,9 @@
-#include "data/learn.h"
+#include "data/train_tokenizer.h"
 
 #include <string_view>
 
 #include "base/resources.h"
 #include "data/chunker.h"
-#include "data/memo.h"
 #include "data/ordered_pool.h"
 #include "text/bpe_trainer.h"
 #include "text/char_tokenizer.h"
@@ -14,7 +13,7 @@ namespace llmops::data {
 
 namespace {
 
-// Passes on the training part of a source.
+// Passes the training part of a source on to another sink.
 class TrainingPart : public DocumentSink {
  public:
   TrainingPart(const SplitPoint& split, DocumentSink& sink) : left_(split), sink_(sink) {}
@@ -38,9 +37,7 @@ class TrainingPart : public DocumentSink {
   DocumentSink& sink_;
 };
 
-}  // namespace
-
-std::unique_ptr<text::Tokenizer> learn_char(const std::vector<LearnFrom>& sources) {
+std::unique_ptr<text::Tokenizer> train_char(const std::vector<TrainingText>& texts) {
   class Collector : public DocumentSink {
    public:
     void text(std::string_view piece) override { alphabet.add(piece); }
@@ -48,14 +45,14 @@ std::unique_ptr<text::Tokenizer> learn_char(const std::vector<LearnFrom>& source
     text::Alphabet alphabet;
   };
   Collector collector;
-  for (const LearnFrom& source : sources) {
-    TrainingPart part(source.split, collector);
-    read_documents(*source.corpus, part, source.progress);
+  for (const TrainingText& text : texts) {
+    TrainingPart part(text.source.split, collector);
+    read_documents(text.source.source, part, text.progress);
   }
   return text::make_char_tokenizer(collector.alphabet);
 }
 
-std::unique_ptr<text::Tokenizer> learn_bpe(const std::vector<LearnFrom>& sources,
+std::unique_ptr<text::Tokenizer> train_bpe(const std::vector<TrainingText>& texts,
                                            std::int64_t vocab_size) {
   struct Nothing {};
   std::vector<std::unique_ptr<text::WordCounts>> counts;
@@ -75,10 +72,10 @@ std::unique_ptr<text::Tokenizer> learn_bpe(const std::vector<LearnFrom>& sources
           };
         },
         [](Nothing&) {});
-    for (const LearnFrom& source : sources) {
+    for (const TrainingText& text : texts) {
       Chunker chunker([&](Chunk chunk) { pool.submit(std::move(chunk)); });
-      TrainingPart part(source.split, chunker);
-      read_documents(*source.corpus, part, source.progress);
+      TrainingPart part(text.source.split, chunker);
+      read_documents(text.source.source, part, text.progress);
       chunker.finish();
     }
     pool.finish();
@@ -87,13 +84,16 @@ std::unique_ptr<text::Tokenizer> learn_bpe(const std::vector<LearnFrom>& sources
   return text::train_bpe(*counts[0], vocab_size);
 }
 
-std::unique_ptr<text::Tokenizer> find_learned(const std::string& path) {
-  const auto memo = read_memo(path);
-  return memo ? text::read_tokenizer(*memo, path) : nullptr;
+}  // namespace
+
+std::unique_ptr<text::Tokenizer> fixed_tokenizer(const recipe::Tokenizer& settings) {
+  if (settings.type == "file") return text::load_tokenizer(settings.path.value_or(""));
+  return settings.type == "byte" ? text::make_byte_tokenizer() : nullptr;
 }
 
-void save_learned(const std::string& path, const text::Tokenizer& tokenizer) {
-  write_memo(path, tokenizer.to_json());
+std::unique_ptr<text::Tokenizer> train_tokenizer(const recipe::Tokenizer& settings,
+                                                 const std::vector<TrainingText>& texts) {
+  return settings.type == "char" ? train_char(texts) : train_bpe(texts, settings.vocab_size);
 }
 
 }  // namespace llmops::data
