@@ -51,7 +51,7 @@ class SafetensorsFile {
   std::vector<std::size_t> by_name_;  // positions in tensors_, sorted by name
 };
 
-// One tensor to write; `fill` is called with consecutive blocks of its bytes, in order, each of
+// One tensor to write. `fill` is called with consecutive blocks of its bytes, in order; each holds
 // whole elements.
 struct TensorSource {
   std::string name;
@@ -59,7 +59,7 @@ struct TensorSource {
   std::vector<std::int64_t> shape;
   std::function<void(std::uint64_t offset, std::span<std::byte> out)> fill;
 };
-// Writes a new safetensors file durably (the caller chooses a temporary place). Returns the sha256
+// Writes a new safetensors file durably (the caller chooses a temporary name). Returns the sha256
 // of the file, computed while writing. The same tensors give the same bytes. transformers 4 loads
 // only files whose metadata says {"format": "pt"}.
 std::string write_safetensors(const std::string& path, const std::vector<TensorSource>& tensors,

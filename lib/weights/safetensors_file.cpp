@@ -38,7 +38,8 @@ SafetensorsFile::SafetensorsFile(std::string path) : path_(std::move(path)) {
   std::uint64_t size = 0;
   llmops::detail::Descriptor file(llmops::detail::open_regular(path_, ExitCode::kDamaged, size));
   std::array<std::byte, 8> prefix{};
-  if (size < prefix.size()) throw damaged("{} bytes are no safetensors file", size).at(path_);
+  if (size < prefix.size())
+    throw damaged("{} bytes are too few for a safetensors file", size).at(path_);
   read_at(file.get(), 0, prefix, path_);
   const std::uint64_t header_bytes = little_endian(prefix);
   if (header_bytes > kMaxHeaderBytes) {

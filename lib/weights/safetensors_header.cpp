@@ -11,7 +11,7 @@
 namespace llmops::weights {
 namespace {
 
-// Reads one entry; every message names file and tensor.
+// Reads one entry. Every message names file and tensor.
 class EntryReader {
  public:
   EntryReader(const std::string& name, const Json& json, std::uint64_t data_bytes,
@@ -66,7 +66,7 @@ class EntryReader {
     }
     std::vector<std::int64_t> dimensions;
     for (const Json& n : value.as_array()) {
-      if (!n.is_int() || n.as_int() < 0) refuse("has a dimension that is no size");
+      if (!n.is_int() || n.as_int() < 0) refuse("has a dimension that is not a size");
       dimensions.push_back(n.as_int());
     }
     return dimensions;
@@ -77,12 +77,12 @@ class EntryReader {
     if (!value.is_array() || value.size() != 2) refuse("has data_offsets that are not two numbers");
     const Json &first = value.as_array()[0], &last = value.as_array()[1];
     if (!first.is_int() || !last.is_int() || first.as_int() < 0) {
-      refuse("has data_offsets that are no sizes");
+      refuse("has data_offsets that are not sizes");
     }
     if (last.as_int() < first.as_int()) refuse("has reversed data_offsets");
     info_.begin = static_cast<std::uint64_t>(first.as_int());
     info_.end = static_cast<std::uint64_t>(last.as_int());
-    if (info_.end > data_bytes_) refuse("ends behind the end of the file");
+    if (info_.end > data_bytes_) refuse("ends after the end of the file");
   }
 
   const Json& json_;
@@ -100,7 +100,7 @@ void check_metadata(const Json& json, const std::string& path) {
   }
 }
 
-// Tensors fill the data without gap or overlap, so no byte of the file is unaccounted for.
+// Throws unless the tensors fill the data without gap or overlap.
 void check_contiguous(const std::vector<TensorInfo>& tensors, std::uint64_t data_bytes,
                       const std::string& path) {
   std::uint64_t expected = 0;

@@ -13,7 +13,8 @@ namespace {
 void check_extents(const std::vector<TensorInfo>& tensors, std::uint64_t bytes) {
   std::uint64_t end = 0;
   for (const TensorInfo& tensor : tensors) {
-    require(tensor.begin == end && tensor.end >= tensor.begin, "tensors lie one behind the other");
+    require(tensor.begin == end && tensor.end >= tensor.begin,
+            "tensors follow each other without a gap");
     require(llmops::weights::dense_bytes(tensor.shape, tensor.dtype) == tensor.end - tensor.begin,
             "a tensor has the bytes of its shape");
     end = tensor.end;
