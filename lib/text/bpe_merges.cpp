@@ -81,7 +81,7 @@ void BpeMerges::apply_short(std::string_view word, std::vector<TokenId>& out) co
 }
 
 void BpeMerges::apply_long(std::string_view word, std::vector<TokenId>& out) const {
-  // A list of symbols in an array; a symbol that was merged into the one before has id -1.
+  // A linked list in an array. A symbol that was merged into the one before it has id -1.
   struct Symbol {
     TokenId id;
     std::uint32_t previous, next;
@@ -89,7 +89,7 @@ void BpeMerges::apply_long(std::string_view word, std::vector<TokenId>& out) con
   struct Candidate {
     std::uint32_t rank, at;
     TokenId result;
-    bool operator<(const Candidate& other) const {  // the queue gives the largest
+    bool operator<(const Candidate& other) const {  // the queue returns the largest
       return rank != other.rank ? rank > other.rank : at > other.at;
     }
   };
@@ -117,7 +117,7 @@ void BpeMerges::apply_long(std::string_view word, std::vector<TokenId>& out) con
     queue.pop();
     Symbol& symbol = symbols[candidate.at];
     if (symbol.id < 0 || symbol.next == kNone) continue;
-    // What stood here when the candidate was found may have been merged since.
+    // The symbols of the candidate may have been merged since it was found.
     const Slot* now = find(symbol.id, symbols[symbol.next].id);
     if (now == nullptr || now->rank != candidate.rank) continue;
     symbols[symbol.next].id = -1;

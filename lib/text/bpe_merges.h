@@ -9,8 +9,8 @@
 
 namespace llmops::text {
 
-// The merge rules of a byte-pair encoding: pairs of tokens, most important first, and what each
-// becomes. Immutable; safe from any thread.
+// The merge rules of a byte-pair encoding, in order of priority: a pair of tokens and the token
+// that replaces it. Immutable; safe from any thread.
 class BpeMerges {
  public:
   struct Rule {
@@ -19,8 +19,8 @@ class BpeMerges {
   // byte_ids: the token of each byte.
   BpeMerges(const std::vector<TokenId>& byte_ids, const std::vector<Rule>& rules);
 
-  // Appends the tokens of one word: of the rules that apply the most important one first, leftmost
-  // first. Time n log n in the length of the word.
+  // Appends the tokens of one word. Applies the rule with the highest priority first, the leftmost
+  // pair first. Takes n log n time in the length of the word.
   void apply(std::string_view word, std::vector<TokenId>& out) const;
 
  private:

@@ -11,9 +11,9 @@ namespace llmops::text {
 
 namespace {
 
-// Tokens of the words met lately: a table with one place per hash, so a frequent word comes back
-// soon after a rare one took its place. Words of up to 15 bytes with up to 6 tokens fit; that is
-// nearly all of a natural text.
+// Tokens of recent words. The table has one slot for each hash: a new word replaces the one in its
+// slot, and a frequent word returns soon. Words of up to 15 bytes with up to 6 tokens fit; these
+// are nearly all words of a natural text.
 class WordCache {
  public:
   static constexpr std::size_t kMaxWord = 15, kMaxTokens = 6;
@@ -27,7 +27,7 @@ class WordCache {
     std::array<TokenId, kMaxTokens> ids;
   };
 
-  // `text` from pos on; reads 16 bytes at once where there are as many.
+  // Returns the key of text[pos, pos + length). Reads 16 bytes at once where there are as many.
   static Key key_of(std::string_view text, std::size_t pos, std::size_t length) {
     std::uint64_t words[2] = {0, 0};
     if (pos + 16 <= text.size()) {
@@ -43,7 +43,7 @@ class WordCache {
     }
     return {words[0], words[1] | static_cast<std::uint64_t>(length) << 56};
   }
-  Entry& place(const Key& key) {
+  Entry& slot(const Key& key) {
     const std::uint64_t mixed =
         (key.low ^ (key.high * 0xD6E8FEB86659FD93ULL)) * 0x9E3779B97F4A7C15ULL;
     return entries_[mixed >> (64 - kBits)];
@@ -74,7 +74,7 @@ class BpeEncoder : public Encoder {
   void encode_cached(std::string_view text, std::size_t pos, std::size_t length,
                      std::vector<TokenId>& out) {
     const WordCache::Key key = WordCache::key_of(text, pos, length);
-    WordCache::Entry& entry = cache_.place(key);
+    WordCache::Entry& entry = cache_.slot(key);
     if (entry.key == key) {
       out.insert(out.end(), entry.ids.begin(), entry.ids.begin() + entry.count);
       return;

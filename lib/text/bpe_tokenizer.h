@@ -9,7 +9,7 @@
 
 namespace llmops::text {
 
-// Byte-level BPE behind GPT-2's word pattern.
+// Byte-level BPE of words that GPT-2's pattern splits.
 class BpeTokenizer : public TableTokenizer {
  public:
   // The table holds every byte as a token.

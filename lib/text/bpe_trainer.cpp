@@ -50,8 +50,8 @@ class Words {
     return std::span(ids_).subspan(words_[word].begin, words_[word].length);
   }
 
-  // Replaces each pair, from left to right, and tells `change(pair, +1 or -1)` for every neighbour
-  // gained or lost.
+  // Replaces each pair, from left to right, and calls `change(pair, +1 or -1)` for every pair of
+  // neighbours gained or lost.
   template <typename Change>
   void merge(std::size_t word, Pair pair, TokenId result, const Change& change) {
     const TokenId left = left_of(pair), right = right_of(pair);
@@ -106,7 +106,7 @@ class Trainer {
       Candidate top = queue_.top();
       queue_.pop();
       const std::int64_t count = counts_[top.pair];
-      if (top.count != count) {  // it fell since it was queued
+      if (top.count != count) {  // the pair became rarer since it was queued
         top.count = count;
         if (count > 0) queue_.push(top);
         continue;
@@ -121,29 +121,31 @@ class Trainer {
   struct Candidate {
     std::int64_t count;
     Pair pair;
-    std::size_t places;  // in places_
-    // The queue gives the largest. No two are alike, so the order of pushing, which follows that of
-    // the words, does not matter: a pair queued twice merges first what was met first.
+    std::size_t occurrences;  // index in occurrences_
+    // The queue returns the largest. No two are equal, so the result does not depend on the order
+    // of pushing, which follows that of the words: of a pair queued twice, the earlier entry comes
+    // first.
     bool operator<(const Candidate& other) const {
       if (count != other.count) return count < other.count;
-      return pair != other.pair ? pair > other.pair : places > other.places;
+      return pair != other.pair ? pair > other.pair : occurrences > other.occurrences;
     }
   };
 
   void add(Pair pair, std::int64_t count, std::size_t word) {
     counts_[pair] += count;
-    std::vector<std::uint32_t>& places = found_[pair];
-    if (places.empty() || places.back() != word) places.push_back(static_cast<std::uint32_t>(word));
+    std::vector<std::uint32_t>& occurrences = found_[pair];
+    if (occurrences.empty() || occurrences.back() != word)
+      occurrences.push_back(static_cast<std::uint32_t>(word));
   }
 
-  // Queues the pairs that add() met. A pair met again later is queued a second time with its new
-  // places; each entry then merges the places it knows.
+  // Queues the pairs that add() counted. A pair counted again later is queued a second time with
+  // its new occurrences; each entry merges its own.
   void queue_found() {
-    for (auto& [pair, places] : found_) {
+    for (auto& [pair, occurrences] : found_) {
       const std::int64_t count = counts_[pair];
       if (count <= 0) continue;
-      queue_.push({count, pair, places_.size()});
-      places_.push_back(std::move(places));
+      queue_.push({count, pair, occurrences_.size()});
+      occurrences_.push_back(std::move(occurrences));
     }
     found_.clear();
   }
@@ -159,8 +161,8 @@ class Trainer {
     }
     const TokenId result = known->second;
     merges_.push_back({left_of(top.pair), right_of(top.pair), result});
-    const std::vector<std::uint32_t> places = std::move(places_[top.places]);
-    for (const std::uint32_t word : places) {
+    const std::vector<std::uint32_t> occurrences = std::move(occurrences_[top.occurrences]);
+    for (const std::uint32_t word : occurrences) {
       words_.merge(word, top.pair, result, [&](Pair pair, int change) {
         if (change > 0) {
           add(pair, words_.count(word), word);
@@ -172,7 +174,7 @@ class Trainer {
     queue_found();
   }
 
-  // A pair merged twice counts from its last time on, as `tokenizers` writes it.
+  // Returns the merges. Of a pair merged twice only the last is kept, as `tokenizers` writes it.
   std::vector<BpeMerges::Rule> rules() const {
     std::unordered_map<Pair, std::size_t, PairHash> last;
     for (std::size_t i = 0; i < merges_.size(); ++i) {
@@ -190,7 +192,7 @@ class Trainer {
   std::unordered_map<std::string, TokenId> ids_;
   std::unordered_map<Pair, std::int64_t, PairHash> counts_;
   std::unordered_map<Pair, std::vector<std::uint32_t>, PairHash> found_;
-  std::vector<std::vector<std::uint32_t>> places_;  // words that hold a queued pair
+  std::vector<std::vector<std::uint32_t>> occurrences_;  // words that hold a queued pair
   std::priority_queue<Candidate> queue_;
   std::vector<BpeMerges::Rule> merges_;
   std::int64_t merged_ = 0;

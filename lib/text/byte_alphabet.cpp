@@ -8,7 +8,7 @@ namespace llmops::text {
 
 namespace {
 
-// Printable Latin-1 bytes stand for themselves, the others for U+0100 and up, in byte order.
+// A printable Latin-1 byte is spelled as itself; the others are U+0100 and up, in byte order.
 struct ByteSpelling {
   std::array<std::string, 256> spelling;
   std::array<int, 512> byte_of;

@@ -26,7 +26,8 @@ Json byte_level_json(bool use_regex) {
 }
 
 Json bpe_model_json(const TokenTable& table, Json merges) {
-  // Special tokens too: `tokenizers` numbers an added token anew when the model does not know it.
+  // With special tokens: `tokenizers` gives an added token a new id when the model does not have
+  // it.
   Json vocab = Json::object();
   Json::Object& members = vocab.as_object();
   for (std::size_t id = 0; id < table.names.size(); ++id) {

@@ -19,7 +19,7 @@ class ByteTokenizer : public TableTokenizer {
   std::array<TokenId, 256> ids_{};
 };
 
-// Parts of tokenizer.json that the byte-level kinds share.
+// Return parts of tokenizer.json that the byte-level kinds share.
 Json byte_level_json(bool use_regex);
 Json bpe_model_json(const TokenTable& table, Json merges);
 

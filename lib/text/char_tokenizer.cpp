@@ -58,7 +58,7 @@ void CharTokenizer::encode(std::string_view text, std::vector<TokenId>& out) con
 }
 
 Json CharTokenizer::to_json() const {
-  // The unknown token stands in no vocabulary, so `tokenizers` refuses unknown characters as we do.
+  // The unknown token is not in the vocabulary, so `tokenizers` refuses unknown characters, too.
   Json vocab = Json::object();
   Json::Object& members = vocab.as_object();
   for (TokenId id = 0; id < vocab_size(); ++id) {

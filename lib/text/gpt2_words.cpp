@@ -35,7 +35,7 @@ inline Seen look(std::string_view text, std::size_t pos) {
   return {char_class(point.value), point.length};
 }
 
-// Length of the contraction at text[pos] == '\'', 0 when there is none.
+// Returns the length of the contraction at text[pos] == '\'', 0 when there is none.
 std::size_t contraction(std::string_view text, std::size_t pos) {
   const std::string_view rest = text.substr(pos + 1, 2);
   if (rest.empty()) return 0;
@@ -43,7 +43,7 @@ std::size_t contraction(std::string_view text, std::size_t pos) {
   return rest == "re" || rest == "ve" || rest == "ll" ? 3 : 0;
 }
 
-// White space keeps its last character for the word that follows, if it is longer than that.
+// Returns the end of white space. Of more than one character the last is left to the next word.
 std::size_t space_end(std::string_view text, std::size_t pos) {
   const std::size_t begin = pos;
   std::size_t last = pos;

@@ -22,7 +22,7 @@ constexpr std::int64_t kMaxVocab = 10'000'000;
 constexpr std::size_t kMaxTokenBytes = std::size_t{1} << 16;
 constexpr std::uintmax_t kMaxFileBytes = std::uintmax_t{1} << 30;
 
-// The end token by the names that models give it.
+// Names of the end token in published models.
 constexpr std::string_view kEndNames[] = {kEndOfText, "</s>", "<|end_of_text|>", "<eos>"};
 
 Error unsupported(std::string_view what) {
@@ -30,7 +30,7 @@ Error unsupported(std::string_view what) {
       .hint("llmops reads char, byte and GPT-2's byte-level BPE tokenizers");
 }
 
-// Whether a TemplateProcessing leaves one text as it is: transformers writes such a one for a
+// Whether a TemplateProcessing does not change a single text: transformers writes one for a
 // tokenizer without special tokens.
 bool adds_nothing(const Json& post) {
   const Json* single = post.find("single");
@@ -47,7 +47,7 @@ std::string type_of(const Json* part) {
   return type != nullptr && type->is_string() ? printable(type->as_string()) : "?";
 }
 
-// Says of which part an error tells.
+// Runs `read` and names the part in its errors.
 template <typename Read>
 auto within(std::string_view part, const Read& read) {
   try {
@@ -63,7 +63,7 @@ bool flag(const Json& part, std::string_view key, bool missing) {
   return within(key, [&] { return value->as_bool(); });
 }
 
-// Settings that change ids and that this library has no use for.
+// Throws for a setting that changes ids and is not supported here.
 void require_absent(const Json& part, std::string_view key, std::string_view where) {
   const Json* value = part.find(key);
   if (value == nullptr || value->is_null()) return;
@@ -74,10 +74,12 @@ void require_absent(const Json& part, std::string_view key, std::string_view whe
   throw unsupported(fmt::format("{} {}", where, key));
 }
 
-// Names by id: each id from 0 on once. Special tokens may stand in the vocabulary or beside it.
+// The names of all ids; each id from 0 on has one. Special tokens may be in the vocabulary, in the
+// added tokens, or in both.
 class Names {
  public:
-  // At most `most` ids: the file has so many tokens, and what it costs follows from its size.
+  // Takes at most `most` ids, the number of tokens in the file: an id cannot make the table larger
+  // than the file.
   explicit Names(std::size_t most) : most_(static_cast<std::int64_t>(most)) {
     if (most_ > kMaxVocab) throw damaged("more than {} tokens", kMaxVocab);
   }
@@ -97,7 +99,7 @@ class Names {
     entry = {name, true, special};
   }
 
-  // `bytes_of` gives the text of a token that is not special.
+  // Returns the table. `bytes_of` returns the text of a token that is not special.
   template <typename BytesOf>
   TokenTable table(const BytesOf& bytes_of) const {
     TokenTable table;
@@ -141,7 +143,7 @@ Names read_names(const Json& json) {
   Names names(vocab->size() + added->size());
   for (const auto& member : *vocab) {
     if (!member.second.is_int()) {
-      throw damaged("token \"{}\": its id is no integer", printable(member.first));
+      throw damaged("token \"{}\": its id is not an integer", printable(member.first));
     }
     names.put(member.second.as_int(), member.first, false);
   }

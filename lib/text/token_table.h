@@ -11,7 +11,7 @@ namespace llmops::text {
 
 constexpr std::string_view kEndOfText = "<|endoftext|>";
 
-// What every kind of tokenizer knows of its ids.
+// The ids of a tokenizer: bytes and name of each, and the special ones.
 struct TokenTable {
   std::vector<std::string> bytes;  // of each id; empty for special tokens
   std::vector<std::string> names;

@@ -30,7 +30,7 @@ class PlainEncoder : public Encoder {
 
 constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
 
-// How many bytes at the start could begin a character, at least 1: what one U+FFFD stands for
+// Returns how many bytes at the start could begin a character, at least 1: one U+FFFD replaces them
 // (Unicode 16, section 3.9, "substitution of maximal subparts").
 std::size_t beginning_of_character(std::string_view text) {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };

@@ -14,15 +14,15 @@ namespace llmops::text {
 
 using TokenId = std::int32_t;
 
-// One thread's way to encode: it remembers the ids of frequent words. Lives no longer than its
-// tokenizer.
+// Encodes for one thread and remembers the ids of frequent words. Its tokenizer must outlive it.
 class Encoder {
  public:
   virtual ~Encoder() = default;
   virtual void encode(std::string_view text, std::vector<TokenId>& out) = 0;
 };
 
-// Text to ids and back. Immutable after creation; encode and decode are safe from any thread.
+// Converts text to ids and back. Immutable after creation; encode and decode are safe from any
+// thread.
 class Tokenizer {
  public:
   virtual ~Tokenizer() = default;
@@ -32,7 +32,7 @@ class Tokenizer {
   // Throws Error(kUsage) with the byte offset when the text cannot be expressed (char: a character
   // outside the vocabulary).
   virtual void encode(std::string_view text, std::vector<TokenId>& out) const = 0;
-  // For much text: the same ids as encode(), faster from call to call.
+  // Returns an encoder for large texts: the same ids as encode(), faster.
   virtual std::unique_ptr<Encoder> make_encoder() const;
   // The bytes of one token; special tokens have none. A token may be a part of a character.
   virtual std::string_view bytes(TokenId id) const = 0;
@@ -46,24 +46,25 @@ class Tokenizer {
   std::string digest() const;  // sha256 of to_json().dump()
 };
 
-// char: one id per code point of `text`, in code-point order; byte: 256 ids and an end token;
-// bpe: byte-level BPE with GPT-2's pre-tokenizer, trained to vocab_size with an end token.
+// Make a tokenizer: char has one id per code point of `text`, in code-point order; byte has 256 ids
+// and an end token; bpe is byte-level BPE with GPT-2's pre-tokenizer, trained to vocab_size with an
+// end token.
 std::unique_ptr<Tokenizer> make_char_tokenizer(std::string_view text);
 std::unique_ptr<Tokenizer> make_byte_tokenizer();
 std::unique_ptr<Tokenizer> train_bpe(std::span<const std::string_view> texts,
                                      std::int64_t vocab_size);
 
-// A tokenizer.json of the three kinds above (written by us or by `tokenizers`); throws
+// Reads a tokenizer.json of the three kinds above, written by llmops or by `tokenizers`. Throws
 // Error(kDamaged) naming what is not supported.
 std::unique_ptr<Tokenizer> read_tokenizer(const Json& json, const std::string& path);
 std::unique_ptr<Tokenizer> load_tokenizer(const std::string& path);  // file, or folder with one
 
-// Gives text of whole characters from a stream of tokens: bytes that end inside a character wait.
+// Decodes a stream of tokens into whole characters: keeps the bytes of an unfinished one.
 class StreamDecoder {
  public:
   explicit StreamDecoder(const Tokenizer& tokenizer) : tokenizer_(tokenizer) {}
   std::string push(TokenId id);
-  std::string finish();  // what waits, invalid bytes replaced by U+FFFD
+  std::string finish();  // U+FFFD for an unfinished character
 
  private:
   const Tokenizer& tokenizer_;

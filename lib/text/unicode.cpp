@@ -24,8 +24,8 @@ struct Range {
   char32_t first, last;
   CharClass kind;
 };
-// Letters and numbers that Unicode 15.1 and 16.0 added: Debian's utf8proc knows 15.0, `tokenizers`
-// 16.0.
+// Letters and numbers that Unicode 15.1 and 16.0 added: Debian's utf8proc has 15.0, `tokenizers`
+// has 16.0.
 constexpr Range kNewer[] = {
     {0x1C89, 0x1C8A, CharClass::kLetter},   {0xA7CB, 0xA7CD, CharClass::kLetter},
     {0xA7DA, 0xA7DC, CharClass::kLetter},   {0x105C0, 0x105F3, CharClass::kLetter},

@@ -7,7 +7,8 @@
 
 namespace llmops::text {
 
-// How often each word of GPT-2's pattern stands in a text. One thread each; merge() joins them.
+// Counts of the words of a text, split by GPT-2's pattern. Not thread-safe: each thread has one of
+// its own, and merge() adds them up.
 class WordCounts {
  public:
   struct Word {

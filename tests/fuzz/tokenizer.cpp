@@ -1,4 +1,4 @@
-// A tokenizer.json in the first line, a text to encode behind it.
+// A tokenizer.json in the first line, a text to encode after it.
 #include "text/tokenizer.h"
 
 #include "tests/fuzz/fuzz.h"

@@ -75,7 +75,7 @@ TEST_CASE("training does not depend on the order of the words") {
   }
 }
 
-TEST_CASE("words are counted as often as they stand in the parts") {
+TEST_CASE("the counts of parts add up") {
   WordCounts one, two;
   one.add("the cat the");
   two.add(" cat the");

@@ -1,4 +1,4 @@
-// What `tokenizers` made of the texts in tests/golden/text.
+// Compares with what `tokenizers` made of the texts in tests/golden/text.
 #include <fmt/format.h>
 
 #include <charconv>

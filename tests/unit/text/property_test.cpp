@@ -1,4 +1,4 @@
-// What holds for any text, tried on random ones.
+// Properties of any text, tried on random ones.
 #include <map>
 
 #include "tests/catch.h"

@@ -108,8 +108,8 @@ std::vector<Case> wrong_vocabularies() {
       {"no vocabulary", with(bpe(), "model", without(bpe().at("model"), "vocab")), "\"vocab\""},
       {"a vocabulary that is a list", bpe("model.vocab", Json::array()),
        "vocab: expected an object"},
-      {"an id of text", bpe_vocab("a", "1"), "token \"a\": its id is no integer"},
-      {"a fractional id", bpe_vocab("a", 1.5), "token \"a\": its id is no integer"},
+      {"an id of text", bpe_vocab("a", "1"), "token \"a\": its id is not an integer"},
+      {"a fractional id", bpe_vocab("a", 1.5), "token \"a\": its id is not an integer"},
       {"a negative id", bpe_vocab("a", -1), "token id -1 is out of range"},
       {"an id of 2^60", bpe_vocab("a", kHuge), "token id 1152921504606846976 is out of range"},
       // Few tokens with an id of millions would cost much memory before they are refused.
@@ -170,7 +170,7 @@ std::vector<Case> wrong_merges() {
 
 }  // namespace
 
-TEST_CASE("a hostile tokenizer.json is damaged, and one line names the file and the place") {
+TEST_CASE("a hostile tokenizer.json is damaged, and one line names the file and the part") {
   for (const auto& cases :
        {wrong_parts(), wrong_vocabularies(), wrong_added_tokens(), wrong_merges()}) {
     for (const Case& one : cases) {
@@ -190,7 +190,7 @@ TEST_CASE("merges are read as pairs and as text, whatever arises from them") {
   CHECK(encode(*pairs, "abc").size() == 2);
 }
 
-TEST_CASE("special tokens beside the vocabulary are numbered and have no bytes") {
+TEST_CASE("special tokens outside the vocabulary are numbered and have no bytes") {
   const auto tokenizer =
       read_tokenizer(added(R"([{"id":0,"content":"<|endoftext|>","special":true},)"
                            R"({"id":258,"content":"<pad>","special":true}])"),
