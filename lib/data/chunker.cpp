@@ -30,7 +30,7 @@ void Chunker::text(std::string_view piece) {
 }
 
 void Chunker::append(std::string_view piece) {
-  // In slices: of one long piece at once, each chunk would move all the text behind it.
+  // In slices: appended at once, each chunk of a long piece would move all the text after it.
   while (piece.size() > kChunkBytes) {
     std::size_t end = kChunkBytes;
     while ((piece[end] & 0xC0) == 0x80) --end;  // the start of a character
@@ -43,7 +43,7 @@ void Chunker::append(std::string_view piece) {
 void Chunker::append_slice(std::string_view piece) {
   chunk_.text += piece;
   while (chunk_.text.size() > kChunkBytes) {
-    // Never back into a finished document: its end must stay within this chunk's text.
+    // Do not cut within a finished document: its end must stay within the text of this chunk.
     const std::size_t last_end = chunk_.ends.empty() ? 0 : chunk_.ends.back().offset;
     const std::size_t from = std::max({kChunkBytes, searched_, last_end + 1});
     if (from >= chunk_.text.size()) return;

@@ -10,8 +10,8 @@
 namespace llmops::data {
 
 // Receives the documents of a source one after the other, each in one or more pieces of whole
-// characters of valid UTF-8. A row, line or file without text is no document. Lines and paragraphs
-// end with a line feed, however they end in the file; a whole file is passed on as it is.
+// characters of valid UTF-8. A row, line or file without text is not a document. Lines and
+// paragraphs end with a line feed, however they end in the file; a whole file stays as it is.
 class DocumentSink {
  public:
   virtual ~DocumentSink() = default;

@@ -37,7 +37,8 @@ Compression compression_of(std::string_view path) {
   return Compression::kNone;
 }
 
-// Expands a stream that arrives in pieces; concatenated members are one text, as gzip and zstd say.
+// Decompresses a stream that arrives in pieces. Concatenated members are one text, as the formats
+// define it.
 class InputFile::Decoder {
  public:
   virtual ~Decoder() = default;
@@ -139,7 +140,7 @@ struct InputFile::State {
     consumed += count;
     return count > 0;
   }
-  // The writer of a pipe may take its time; a stop request must not wait for it.
+  // The writer of a pipe may be slow; a stop request must not wait for it.
   void wait_for_input() const {
     pollfd input{fd, POLLIN, 0};
     while (::poll(&input, 1, kPollMs) <= 0) throw_if_stop_requested("reading the data");
@@ -153,7 +154,7 @@ InputFile::InputFile(const std::string& path) : state_(std::make_unique<State>()
     if (state_->fd < 0) throw usage_error("the standard input is closed");
     return;
   }
-  // O_NONBLOCK: a FIFO must not wait for its writer.
+  // O_NONBLOCK: opening a FIFO must not wait for its writer.
   state_->fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (state_->fd < 0) throw system_error("cannot read", path, errno, ExitCode::kUsage);
   struct stat status {};

@@ -11,7 +11,7 @@
 
 namespace llmops::data {
 
-// A source, or the eval part of one, as tokens.
+// The training or the eval part of a source, as tokens.
 struct TokenizedSource {
   SourceCount count;
   double weight = 1.0;
@@ -19,8 +19,8 @@ struct TokenizedSource {
   std::vector<std::int64_t> starts;  // of documents
 };
 
-// One row of a batch, T wide. Before a row is written its targets are all kIgnore, its positions
-// count from 0 and it is one segment.
+// One row of a batch, T wide. Before Rows::read() its targets are all kIgnore, its positions count
+// from 0 and it is one segment.
 struct Row {
   std::span<std::int32_t> inputs, targets, positions, segment_start;
 };
@@ -37,25 +37,26 @@ class Rows {
   virtual std::int64_t first_target(std::int64_t) const { return 0; }
 };
 
-// Training on one stream: windows that begin at another position in each pass. The stream is taken
-// as a ring, so that each token is a target exactly once in a pass.
+// Returns the rows of one stream for training: windows that begin at another position in each pass.
+// The stream is taken as a ring, so that each token is a target exactly once in a pass.
 std::unique_ptr<Rows> stream_rows(TokenView tokens, std::int64_t length, std::uint64_t seed);
 
-// Evaluation of one stream: x[i : i+T] predicts x[i+1 : i+T+1], i = 0, T, 2T, …; the last row is
-// shorter. Each token but the first is a target once.
+// Returns the rows of one stream for evaluation: x[i : i+T] predicts x[i+1 : i+T+1], i = 0, T, 2T,
+// …; the last row is shorter. Each token but the first is a target once.
 std::unique_ptr<Rows> eval_stream_rows(TokenView tokens, std::int64_t length);
 
 struct PackedRows {
   std::unique_ptr<Rows> rows;
   std::int64_t dropped = 0, truncated = 0;  // documents
 };
-// Training: documents share rows without seeing each other, longest first. With `bos`, that token
-// comes before each document and all its tokens are targets; without, the first token is none.
-// `overlength` is data.overlength; throws Error(kUsage) when it is "error" and a document is longer
-// than a row.
+// Packs documents into rows for training: they share a row without seeing each other. With `bos`,
+// that token comes before each document and all its tokens are targets; without, its first token is
+// not. `overlength` is data.overlength; throws Error(kUsage) when it is "error" and a document is
+// longer than a row.
 PackedRows packed_rows(const TokenizedSource& source, std::optional<text::TokenId> bos,
                        std::int64_t length, std::string_view overlength);
-// Evaluation: documents in order, none cut that fits into a row; all tokens are kept.
+// Packs documents into rows for evaluation: in order, and none is cut that fits into a row. Keeps
+// all tokens.
 std::unique_ptr<Rows> eval_packed_rows(const TokenizedSource& source,
                                        std::optional<text::TokenId> bos, std::int64_t length);
 

@@ -12,10 +12,11 @@ namespace llmops::data {
 // Where the eval part of a training source begins.
 struct SplitPoint {
   std::optional<std::int64_t> characters;  // of a single document: it is cut there
-  std::int64_t documents = -1;             // so many train; -1: all
+  std::int64_t documents = -1;             // number that train; -1: all
 };
 
-// A source whose text was read once: what it holds, independent of file names and compression.
+// A source whose text was read once. The digest and the counts do not depend on file names and
+// compression.
 struct ScannedSource {
   ResolvedSource source;
   std::string digest;  // of the documents' text

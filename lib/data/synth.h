@@ -10,7 +10,7 @@
 
 namespace llmops::data {
 
-// Text from a seeded generator: document i is a function of (kind, seed, i). Kinds:
+// Text of a seeded generator. Document i is a function of (kind, seed, i). Kinds:
 //   stories     short stories from a small grammar, for a first language model
 //   arithmetic  "17+58=75"
 //   copy        "copy: qwzk = qwzk"

@@ -10,7 +10,7 @@ struct TextCounts {
   std::int64_t documents = 0, bytes = 0, tokens = 0;
 };
 
-// What a dataset has of one source.
+// The part of one source in a dataset.
 struct SourceCount : TextCounts {
   std::string name;                         // path or "synth:stories"
   std::int64_t dropped = 0, truncated = 0;  // documents, see data.overlength

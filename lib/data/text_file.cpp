@@ -21,19 +21,19 @@ std::size_t whole_characters(std::string_view text) {
 
 void read_whole(InputFile& file, const std::string& path, DocumentSink& sink) {
   std::string block, pending;  // pending: bytes of a character that the block cuts
-  TextPlace place;
+  TextPosition position;
   bool first = true, any = false;
   while (file.read(block)) {
     pending += block;
     if (std::exchange(first, false) && pending.starts_with("\xEF\xBB\xBF")) pending.erase(0, 3);
     const std::string_view whole = std::string_view(pending).substr(0, whole_characters(pending));
-    check_utf8(whole, path, place);
-    place.pass(whole);
+    check_utf8(whole, path, position);
+    position.pass(whole);
     any = any || !whole.empty();
     sink.text(whole);
     pending.erase(0, whole.size());
   }
-  check_utf8(pending, path, place);
+  check_utf8(pending, path, position);
   if (any) sink.end_document();
 }
 

@@ -20,7 +20,7 @@ class TokenStore {
   virtual void copy(std::int64_t from, std::span<text::TokenId> out) const = 0;
 };
 
-// A part of them. The store must outlive it.
+// A range of the tokens in a store, which must outlive it.
 struct TokenView {
   const TokenStore* store = nullptr;
   std::int64_t begin = 0, size = 0;
@@ -30,8 +30,8 @@ struct TokenView {
   }
 };
 
-// A source as tokens: all documents one after the other, and where each begins. The documents of
-// the training part come first. One file: tokens (16 bits each where the vocabulary fits, else 32),
+// The tokens of a source in a file: all documents one after the other, those of the training part
+// first, and the start of each. Format: tokens (16 bits each where the vocabulary fits, else 32),
 // document starts (u64 each), footer with counts and a SHA-256 over everything but itself; little
 // endian.
 class TokenCache : public TokenStore {
@@ -71,7 +71,7 @@ class TokenSink {
  public:
   virtual ~TokenSink() = default;
   virtual void append(std::span<const text::TokenId> ids) = 0;
-  virtual void add_bytes(std::int64_t bytes) = 0;  // of text that the tokens stand for
+  virtual void add_bytes(std::int64_t bytes) = 0;  // of text, before tokenizing
   virtual void end_document() = 0;
   virtual void begin_eval() = 0;  // the eval part follows
 };

@@ -39,7 +39,7 @@ TEST_CASE("a document is a file, a line or a paragraph") {
   CHECK(read_as(scratch, "paragraph", text) == Documents{"one\ntwo\n", "three\nfour\n"});
 }
 
-TEST_CASE("lines end in CRLF as in LF, and a byte order mark is no text") {
+TEST_CASE("lines end in CRLF as in LF, and a byte order mark is not text") {
   Scratch scratch;
   const std::string text = "\xEF\xBB\xBFone\r\ntwo\r\n\r\nthree\r\n";
   CHECK(read_as(scratch, "line", text) == Documents{"one\n", "two\n", "three\n"});
@@ -155,7 +155,7 @@ TEST_CASE("a line may be long, and lines may be many and empty") {
              ContainsSubstring("a.jsonl:1000001: no field"));
 }
 
-TEST_CASE("a setting that no file has a use for is refused") {
+TEST_CASE("a setting that applies to no file is refused") {
   Scratch scratch;
   const auto refusal = [&](const char* name, const char* field, const char* document,
                            const char* key = "data.train.0") {

@@ -60,7 +60,7 @@ TEST_CASE("a json array gives the field of its objects, wherever blocks and brac
              "[\n  {\n    \"text\": \"}]\\\"{[\\\\\",\n    \"n\": [{\"text\": [1, {}]}]\n  },\n"
              "  {\"text\": \"\"},\n  {\"x\": {\"text\": \"no\"}, \"text\": \"a\\u00e9\\n\"}\n]") ==
         Documents{"}]\"{[\\", "a\xC3\xA9\n"});
-  // An object that begins at any place near the end of a block, and many of them.
+  // An object that begins anywhere near the end of a block, and many of them.
   for (std::size_t shift = 65'480; shift < 65'540; ++shift) {
     const std::string space(shift, ' ');
     CHECK(read(scratch, "a.json", "[{\"text\":\"a\"}" + space + ",{\"text\":\"\xC3\xA9\"}]") ==
@@ -74,7 +74,7 @@ TEST_CASE("a json array gives the field of its objects, wherever blocks and brac
   CHECK(all.back() == "19999");
 }
 
-TEST_CASE("a json file that is not an array of objects names the place") {
+TEST_CASE("a json file that is not an array of objects names the position") {
   Scratch scratch;
   const auto wrong = [&](std::string_view content) {
     return complaint(scratch, "a.json", content);

@@ -151,7 +151,7 @@ TEST_CASE("evaluation of a stream predicts each token but the first once, in ord
       CHECK(targets_of(*rows, length) == expected({size}, 1, size));
       for (std::int64_t i = 0; i < rows->count(); ++i) {
         const RowData row(*rows, i, length);
-        // A place in the tokens counts from 0, the tokens from 1.
+        // A position in the tokens counts from 0, the tokens from 1.
         CHECK(row.targets[0] == rows->first_target(i) + 1);
         for (std::size_t t = 0; t < row.targets.size(); ++t) {
           if (row.targets[t] != kIgnore) CHECK(row.inputs[t] + 1 == row.targets[t]);
@@ -196,7 +196,7 @@ TEST_CASE("documents longer than a row are split, truncated, dropped or refused 
   const PackedRows split = pack(true, "split");
   CHECK(sorted_targets(split) == expected(lengths, 0, 1 << 30));
   CHECK(split.dropped + split.truncated == 0);
-  // 39 tokens, one place left.
+  // 39 tokens, one position left.
   CHECK(split.rows->count() == 10);
   const PackedRows truncated = pack(true, "truncate");
   CHECK(sorted_targets(truncated) == expected(lengths, 0, 4));

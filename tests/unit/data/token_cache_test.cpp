@@ -75,7 +75,7 @@ TEST_CASE("a token cache gives back tokens, documents and both parts") {
   }
 }
 
-TEST_CASE("a cache that lost or changed any byte is none") {
+TEST_CASE("a cache that lost or changed any byte is not opened") {
   Scratch scratch;
   const std::string path = scratch.path("cache");
   CHECK_FALSE(TokenCache::open(path, 300));
@@ -112,7 +112,7 @@ TEST_CASE("a cache appears under its name when it is whole") {
   CHECK(list_directory(scratch.path()).empty());
 }
 
-TEST_CASE("a cache of many blocks reads back from any place") {
+TEST_CASE("a cache of many blocks reads back from any position") {
   Scratch scratch;
   const std::string path = scratch.path("cache");
   for (const std::int64_t vocab_size : {300, 100'000}) {
