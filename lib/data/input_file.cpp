@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
 #include <zstd.h>
@@ -12,7 +11,7 @@
 #include <span>
 
 #include "base/error.h"
-#include "base/file.h"
+#include "base/file_descriptor.h"
 #include "base/signal.h"
 #include "data/sources.h"
 
@@ -131,10 +130,7 @@ struct InputFile::State {
   bool fill(std::string& block) {
     block.resize(kBlockBytes);
     if (path == kStandardInput) wait_for_input();
-    ssize_t count = 0;
-    do {
-      count = ::read(fd, block.data(), block.size());
-    } while (count < 0 && errno == EINTR);
+    const ssize_t count = detail::retry([&] { return ::read(fd, block.data(), block.size()); });
     if (count < 0) throw system_error("cannot read", path, errno, ExitCode::kUsage);
     block.resize(static_cast<std::size_t>(count));
     consumed += count;
@@ -154,13 +150,8 @@ InputFile::InputFile(const std::string& path) : state_(std::make_unique<State>()
     if (state_->fd < 0) throw usage_error("the standard input is closed");
     return;
   }
-  // O_NONBLOCK: opening a FIFO must not wait for its writer.
-  state_->fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (state_->fd < 0) throw system_error("cannot read", path, errno, ExitCode::kUsage);
-  struct stat status {};
-  if (::fstat(state_->fd, &status) != 0 || !S_ISREG(status.st_mode)) {
-    throw usage_error("not a regular file").at(path);
-  }
+  std::uint64_t size = 0;
+  state_->fd = detail::open_regular(path, ExitCode::kUsage, size);
   const Compression compression = compression_of(path);
   if (compression == Compression::kGzip) state_->decoder = std::make_unique<GzipDecoder>(path);
   if (compression == Compression::kZstd) state_->decoder = std::make_unique<ZstdDecoder>(path);

@@ -134,7 +134,7 @@ std::optional<std::uint64_t> dense_bytes(const std::vector<std::int64_t>& shape,
 
 std::vector<TensorInfo> parse_header(std::string_view json, std::uint64_t data_bytes,
                                      const std::string& path) {
-  if (!starts_with(json, "{")) throw damaged("the header does not begin with {{").at(path);
+  if (!json.starts_with('{')) throw damaged("the header does not begin with {{").at(path);
   JsonLimits limits;
   limits.max_depth = 3;
   limits.max_nodes = 12 * kMaxTensors;
