@@ -5,7 +5,7 @@
 
 #include "command/command.h"
 #include "engine/model.h"
-#include "text/tokenizer.h"
+#include "tokenizer/tokenizer.h"
 
 namespace llmops::command {
 
@@ -22,10 +22,10 @@ std::string model_folder(const Invocation& invocation, const std::string& argume
 
 // The tokenizer of a model folder. Throws Error(kDamaged) when it is not the one of the folder's
 // manifest.
-std::unique_ptr<text::Tokenizer> load_tokenizer(const std::string& folder);
+std::unique_ptr<tokenizer::Tokenizer> load_tokenizer(const std::string& folder);
 
 // Throws Error(kDamaged) when the tokenizer has ids that the model has no embedding for.
-void check_tokenizer(const text::Tokenizer& tokenizer, const engine::Model& model,
+void check_tokenizer(const tokenizer::Tokenizer& tokenizer, const engine::Model& model,
                      const std::string& folder);
 
 }  // namespace llmops::command

@@ -97,11 +97,11 @@ void check_vocabulary(const recipe::Recipe& recipe, const arch::TransformerConfi
 }
 
 void check_prompts(const recipe::Recipe& recipe, std::int64_t max_positions,
-                   const text::Tokenizer& tokenizer) {
+                   const tokenizer::Tokenizer& tokenizer) {
   const std::vector<std::string>& prompts = recipe.generate.prompts;
   const std::int64_t used = std::min<std::int64_t>(recipe.generate.count, std::ssize(prompts));
   for (std::int64_t i = 0; i < used; ++i) {
-    std::vector<text::TokenId> ids;
+    std::vector<tokenizer::TokenId> ids;
     try {
       tokenizer.encode(prompts[static_cast<std::size_t>(i)], ids);
     } catch (const Error& error) {

@@ -51,7 +51,7 @@ void check_vocabulary(const recipe::Recipe& recipe, const arch::TransformerConfi
 // Throws Error(kUsage) for a prompt of generate.prompts that the tokenizer cannot express or that
 // leaves no room for an answer.
 void check_prompts(const recipe::Recipe& recipe, std::int64_t max_positions,
-                   const text::Tokenizer& tokenizer);
+                   const tokenizer::Tokenizer& tokenizer);
 // The processor, memory and disk that a run into `output_dir` can use.
 plan::Machine this_machine(const recipe::Recipe& recipe);
 

@@ -94,12 +94,12 @@ std::optional<Json> read_cached_json(const std::string& path) {
   return std::nullopt;
 }
 
-std::unique_ptr<text::Tokenizer> find_tokenizer(const std::string& path) {
+std::unique_ptr<tokenizer::Tokenizer> find_tokenizer(const std::string& path) {
   const auto json = read_cached_json(path);
-  return json ? text::read_tokenizer(*json, path) : nullptr;
+  return json ? tokenizer::read_tokenizer(*json, path) : nullptr;
 }
 
-void save_tokenizer(const std::string& path, const text::Tokenizer& tokenizer) {
+void save_tokenizer(const std::string& path, const tokenizer::Tokenizer& tokenizer) {
   write_cached_json(path, tokenizer.to_json());
 }
 

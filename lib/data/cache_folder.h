@@ -10,7 +10,7 @@
 #include "base/json.h"
 #include "data/scan.h"
 #include "recipe/sections.h"
-#include "text/tokenizer.h"
+#include "tokenizer/tokenizer.h"
 
 namespace llmops::data {
 
@@ -37,7 +37,7 @@ void write_cached_json(const std::string& path, const Json& value);
 std::optional<Json> read_cached_json(const std::string& path);
 
 // Returns nullptr when the file is missing or damaged.
-std::unique_ptr<text::Tokenizer> find_tokenizer(const std::string& path);
-void save_tokenizer(const std::string& path, const text::Tokenizer& tokenizer);
+std::unique_ptr<tokenizer::Tokenizer> find_tokenizer(const std::string& path);
+void save_tokenizer(const std::string& path, const tokenizer::Tokenizer& tokenizer);
 
 }  // namespace llmops::data

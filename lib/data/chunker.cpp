@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "base/error.h"
-#include "text/unicode.h"
+#include "tokenizer/unicode.h"
 
 namespace llmops::data {
 
@@ -15,9 +15,9 @@ constexpr std::size_t kMaxWordBytes = std::size_t{256} << 20;
 
 void Chunker::text(std::string_view piece) {
   if (split_after_) {
-    const std::int64_t characters = text::count_code_points(piece);
+    const std::int64_t characters = tokenizer::count_code_points(piece);
     if (*split_after_ < characters) {
-      const std::size_t cut = text::code_point_offset(piece, *split_after_);
+      const std::size_t cut = tokenizer::code_point_offset(piece, *split_after_);
       split_after_.reset();
       append(piece.substr(0, cut));
       chunk_.ends.push_back({chunk_.text.size(), false});
@@ -47,7 +47,7 @@ void Chunker::append_slice(std::string_view piece) {
     const std::size_t last_end = chunk_.ends.empty() ? 0 : chunk_.ends.back().offset;
     const std::size_t from = std::max({kChunkBytes, searched_, last_end + 1});
     if (from >= chunk_.text.size()) return;
-    const std::size_t cut = text::safe_cut(chunk_.text, from);
+    const std::size_t cut = tokenizer::safe_cut(chunk_.text, from);
     if (cut == chunk_.text.size()) {
       searched_ = cut - std::min<std::size_t>(cut, 4);  // the cut may need the next piece's start
       if (cut - last_end > kMaxWordBytes) {

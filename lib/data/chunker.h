@@ -12,7 +12,7 @@
 namespace llmops::data {
 
 // About a megabyte of text: documents and parts of documents, cut only where every tokenizer gives
-// the same ids for the parts as for the whole (text::safe_cut).
+// the same ids for the parts as for the whole (tokenizer::safe_cut).
 struct Chunk {
   struct End {
     std::size_t offset = 0;  // in text

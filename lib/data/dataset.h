@@ -34,14 +34,14 @@
 #include "data/batch.h"
 #include "data/text_counts.h"
 #include "recipe/recipe.h"
-#include "text/tokenizer.h"
+#include "tokenizer/tokenizer.h"
 
 namespace llmops::data {
 
 class Dataset {
  public:
   virtual ~Dataset() = default;
-  virtual const text::Tokenizer& tokenizer() const = 0;
+  virtual const tokenizer::Tokenizer& tokenizer() const = 0;
   virtual const std::vector<SourceCount>& train_counts() const = 0;
   virtual const std::vector<SourceCount>& eval_counts() const = 0;
   virtual std::string digest() const = 0;  // of the token streams of all splits
@@ -78,8 +78,8 @@ std::optional<std::string> small_vocabulary(const recipe::Tokenizer& settings,
 struct DataEstimate {
   bool exact = false;
   std::int64_t train_tokens = 0, eval_tokens = 0, vocab_size = 0;
-  std::int64_t train_windows = 0;                    // rows of max_seq_length per epoch
-  std::shared_ptr<const text::Tokenizer> tokenizer;  // nullptr when it is still to be trained
+  std::int64_t train_windows = 0;                         // rows of max_seq_length per epoch
+  std::shared_ptr<const tokenizer::Tokenizer> tokenizer;  // nullptr when it is still to be trained
 };
 
 // Returns the size of a recipe's data (estimate.cpp): exact when all of it is in the cache, else
@@ -97,7 +97,7 @@ struct RowSettings {
 // Opens text files as an eval set for a tokenizer that must outlive it (`eval --data FILE`,
 // eval_file.cpp), with rows as the model saw them in training.
 std::unique_ptr<Dataset> open_eval_file(const recipe::Source& source,
-                                        const text::Tokenizer& tokenizer,
+                                        const tokenizer::Tokenizer& tokenizer,
                                         const RowSettings& settings);
 
 }  // namespace llmops::data

@@ -5,7 +5,7 @@
 
 #include "data/dataset.h"
 #include "data/train_tokenizer.h"
-#include "text/unicode.h"
+#include "tokenizer/unicode.h"
 
 namespace llmops::data {
 
@@ -62,7 +62,7 @@ class Sample final : public DocumentSink {
     bytes_ += std::ssize(piece);
     if (beginning_.size() < kEncodedBytes) {
       const std::int64_t room = static_cast<std::int64_t>(kEncodedBytes - beginning_.size());
-      beginning_ += piece.substr(0, text::code_point_offset(piece, room));
+      beginning_ += piece.substr(0, tokenizer::code_point_offset(piece, room));
     }
   }
   void end_document() override { ++documents_; }
@@ -87,23 +87,23 @@ bool are_whole(const std::vector<Sample>& samples) {
 // Returns a tokenizer to measure the samples with: the one that will be used, or one trained on the
 // samples when these are all of the text or the vocabulary is small. Returns nullptr where counting
 // or a formula is better.
-std::unique_ptr<text::Tokenizer> find_measure(const recipe::Tokenizer& settings,
-                                              const std::vector<Sample>& training) {
+std::unique_ptr<tokenizer::Tokenizer> find_measure(const recipe::Tokenizer& settings,
+                                                   const std::vector<Sample>& training) {
   const bool learns = settings.vocab_size <= kMostLearned || are_whole(training);
   if (settings.type != "bpe" || !learns) {
     return fixed_tokenizer(settings);
   }
   std::vector<std::string_view> texts;
   for (const Sample& sample : training) texts.push_back(sample.beginning());
-  return text::train_bpe(texts, settings.vocab_size);
+  return tokenizer::train_bpe(texts, settings.vocab_size);
 }
 
 // Returns the tokens of the whole source, without end tokens.
 double tokens_of(const Sample& sample, const recipe::Tokenizer& settings,
-                 const text::Tokenizer* measure) {
+                 const tokenizer::Tokenizer* measure) {
   if (settings.type == "char") return sample.characters();
   if (measure == nullptr) return sample.bytes() / bpe_bytes_per_token(settings.vocab_size);
-  std::vector<text::TokenId> ids;
+  std::vector<tokenizer::TokenId> ids;
   measure->encode(sample.beginning(), ids);
   return sample.bytes() * static_cast<double>(ids.size()) /
          std::max(1.0, static_cast<double>(sample.beginning().size()));

@@ -10,15 +10,16 @@ namespace {
 
 class EvalFile : public PreparedDataset {
  public:
-  EvalFile(std::shared_ptr<const text::Tokenizer> tokenizer, std::unique_ptr<TokenMemory> memory,
-           std::vector<TokenizedSource> parts, const RowSettings& settings)
+  EvalFile(std::shared_ptr<const tokenizer::Tokenizer> tokenizer,
+           std::unique_ptr<TokenMemory> memory, std::vector<TokenizedSource> parts,
+           const RowSettings& settings)
       : PreparedDataset(std::move(tokenizer), {}, {}, std::move(parts), settings),
         memory_(std::move(memory)) {}
 
   std::string digest() const override {
-    const std::vector<text::TokenId>& tokens = memory_->tokens();
+    const std::vector<tokenizer::TokenId>& tokens = memory_->tokens();
     return sha256(
-        {reinterpret_cast<const char*>(tokens.data()), tokens.size() * sizeof(text::TokenId)});
+        {reinterpret_cast<const char*>(tokens.data()), tokens.size() * sizeof(tokenizer::TokenId)});
   }
 
  private:
@@ -28,7 +29,7 @@ class EvalFile : public PreparedDataset {
 }  // namespace
 
 std::unique_ptr<Dataset> open_eval_file(const recipe::Source& source,
-                                        const text::Tokenizer& tokenizer,
+                                        const tokenizer::Tokenizer& tokenizer,
                                         const RowSettings& settings) {
   const ResolvedSource resolved = resolve_source(source, "");
   auto memory = std::make_unique<TokenMemory>();
@@ -43,7 +44,8 @@ std::unique_ptr<Dataset> open_eval_file(const recipe::Source& source,
   rows.max_seq_length = std::clamp<std::int64_t>(
       memory->counts().tokens + memory->counts().documents, 1, settings.max_seq_length);
   // The caller keeps the tokenizer alive.
-  std::shared_ptr<const text::Tokenizer> borrowed(&tokenizer, [](const text::Tokenizer*) {});
+  std::shared_ptr<const tokenizer::Tokenizer> borrowed(&tokenizer,
+                                                       [](const tokenizer::Tokenizer*) {});
   return std::make_unique<EvalFile>(std::move(borrowed), std::move(memory), std::move(parts), rows);
 }
 

@@ -18,11 +18,11 @@ struct Segment {
 };
 
 // Writes a segment at `at` of a row: input i is the token before target i.
-void write_segment(TokenView tokens, const Segment& segment, text::TokenId bos, std::int64_t at,
-                   const Row& row) {
+void write_segment(TokenView tokens, const Segment& segment, tokenizer::TokenId bos,
+                   std::int64_t at, const Row& row) {
   const auto begin = static_cast<std::size_t>(at);
   const auto length = static_cast<std::size_t>(segment.length);
-  std::vector<text::TokenId> ids(length + 1, bos);
+  std::vector<tokenizer::TokenId> ids(length + 1, bos);
   if (segment.has_bos) {
     tokens.copy(segment.first, std::span(ids).subspan(1));
   } else {
@@ -50,7 +50,7 @@ std::int64_t document_end(const TokenizedSource& source, std::size_t i) {
 
 class PackedSegments : public Rows {
  public:
-  PackedSegments(TokenView tokens, text::TokenId bos) : tokens_(tokens), bos_(bos) {}
+  PackedSegments(TokenView tokens, tokenizer::TokenId bos) : tokens_(tokens), bos_(bos) {}
 
   std::int64_t count() const override { return static_cast<std::int64_t>(row_begin_.size()) - 1; }
   std::int64_t targets() const override { return targets_; }
@@ -74,7 +74,7 @@ class PackedSegments : public Rows {
 
  private:
   TokenView tokens_;
-  text::TokenId bos_;
+  tokenizer::TokenId bos_;
   std::vector<Segment> segments_;  // row by row
   std::vector<std::size_t> row_begin_{0};
   std::int64_t targets_ = 0;
@@ -112,7 +112,7 @@ void fill_rows(std::vector<Segment> segments, std::int64_t length, PackedSegment
 // not a target.
 class EvalPackedRows : public Rows {
  public:
-  EvalPackedRows(const TokenizedSource& source, std::optional<text::TokenId> bos,
+  EvalPackedRows(const TokenizedSource& source, std::optional<tokenizer::TokenId> bos,
                  std::int64_t length)
       : tokens_(source.tokens), starts_(source.starts), bos_(bos) {
     begin_.push_back(0);
@@ -139,7 +139,7 @@ class EvalPackedRows : public Rows {
     std::size_t segment = 0;
     // The tokens from the one before `begin` on, where there is one.
     const std::int64_t origin = std::max<std::int64_t>(begin - 1, 0);
-    std::vector<text::TokenId> ids(static_cast<std::size_t>(end - origin));
+    std::vector<tokenizer::TokenId> ids(static_cast<std::size_t>(end - origin));
     tokens_.copy(origin, ids);
     const auto id = [&](std::int64_t token) {
       return ids[static_cast<std::size_t>(token - origin)];
@@ -162,13 +162,13 @@ class EvalPackedRows : public Rows {
  private:
   TokenView tokens_;
   std::vector<std::int64_t> starts_;
-  std::optional<text::TokenId> bos_;
+  std::optional<tokenizer::TokenId> bos_;
   std::vector<std::int64_t> begin_;
 };
 
 }  // namespace
 
-PackedRows packed_rows(const TokenizedSource& source, std::optional<text::TokenId> bos,
+PackedRows packed_rows(const TokenizedSource& source, std::optional<tokenizer::TokenId> bos,
                        std::int64_t length, std::string_view overlength) {
   PackedRows result;
   std::vector<Segment> segments;
@@ -202,7 +202,7 @@ PackedRows packed_rows(const TokenizedSource& source, std::optional<text::TokenI
 }
 
 std::unique_ptr<Rows> eval_packed_rows(const TokenizedSource& source,
-                                       std::optional<text::TokenId> bos, std::int64_t length) {
+                                       std::optional<tokenizer::TokenId> bos, std::int64_t length) {
   return std::make_unique<EvalPackedRows>(source, bos, length);
 }
 

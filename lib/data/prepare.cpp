@@ -136,7 +136,7 @@ class Preparation {
   bool may_write_;
   std::vector<ResolvedSource> sources_;
   std::vector<ScannedSource> scanned_;  // in the order of sources_
-  std::shared_ptr<const text::Tokenizer> tokenizer_;
+  std::shared_ptr<const tokenizer::Tokenizer> tokenizer_;
   std::vector<std::unique_ptr<TokenCache>> caches_;  // in the order of sources_
 };
 

@@ -5,7 +5,7 @@
 
 namespace llmops::data {
 
-PreparedDataset::PreparedDataset(std::shared_ptr<const text::Tokenizer> tokenizer,
+PreparedDataset::PreparedDataset(std::shared_ptr<const tokenizer::Tokenizer> tokenizer,
                                  std::vector<std::unique_ptr<TokenCache>> caches,
                                  std::vector<TokenizedSource> train,
                                  std::vector<TokenizedSource> eval, const RowSettings& settings)

@@ -16,12 +16,12 @@ class PreparedDataset : public Dataset {
  public:
   // `caches` hold the tokens of the sources. Throws Error(kUsage) when a source leaves nothing to
   // predict.
-  PreparedDataset(std::shared_ptr<const text::Tokenizer> tokenizer,
+  PreparedDataset(std::shared_ptr<const tokenizer::Tokenizer> tokenizer,
                   std::vector<std::unique_ptr<TokenCache>> caches,
                   std::vector<TokenizedSource> train, std::vector<TokenizedSource> eval,
                   const RowSettings& settings);
 
-  const text::Tokenizer& tokenizer() const override { return *tokenizer_; }
+  const tokenizer::Tokenizer& tokenizer() const override { return *tokenizer_; }
   const std::vector<SourceCount>& train_counts() const override { return train_counts_; }
   const std::vector<SourceCount>& eval_counts() const override { return eval_counts_; }
   std::string digest() const override;
@@ -36,10 +36,10 @@ class PreparedDataset : public Dataset {
   void add_eval(const TokenizedSource& source);
   const Rows* keep(std::unique_ptr<Rows> rows, const TokenizedSource& source);
 
-  std::shared_ptr<const text::Tokenizer> tokenizer_;
+  std::shared_ptr<const tokenizer::Tokenizer> tokenizer_;
   std::vector<std::unique_ptr<TokenCache>> caches_;
   RowSettings settings_;
-  std::optional<text::TokenId> bos_;  // before each packed document
+  std::optional<tokenizer::TokenId> bos_;  // before each packed document
   std::vector<std::unique_ptr<Rows>> rows_;
   std::vector<RowSet> train_sets_, eval_sets_;
   std::vector<SourceCount> train_counts_, eval_counts_;

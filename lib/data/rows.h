@@ -53,11 +53,11 @@ struct PackedRows {
 // that token comes before each document and all its tokens are targets; without, its first token is
 // not. `overlength` is data.overlength; throws Error(kUsage) when it is "error" and a document is
 // longer than a row.
-PackedRows packed_rows(const TokenizedSource& source, std::optional<text::TokenId> bos,
+PackedRows packed_rows(const TokenizedSource& source, std::optional<tokenizer::TokenId> bos,
                        std::int64_t length, std::string_view overlength);
 // Packs documents into rows for evaluation: in order, and none is cut that fits into a row. Keeps
 // all tokens.
 std::unique_ptr<Rows> eval_packed_rows(const TokenizedSource& source,
-                                       std::optional<text::TokenId> bos, std::int64_t length);
+                                       std::optional<tokenizer::TokenId> bos, std::int64_t length);
 
 }  // namespace llmops::data

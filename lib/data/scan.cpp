@@ -10,7 +10,7 @@
 #include "base/signal.h"
 #include "base/time.h"
 #include "data/cache_folder.h"
-#include "text/unicode.h"
+#include "tokenizer/unicode.h"
 
 namespace llmops::data {
 
@@ -23,7 +23,7 @@ class Scanner : public DocumentSink {
   void text(std::string_view piece) override {
     hash_.update(piece);
     result_.counts.bytes += static_cast<std::int64_t>(piece.size());
-    result_.characters += text::count_code_points(piece);
+    result_.characters += tokenizer::count_code_points(piece);
   }
   void end_document() override {
     hash_.update(std::string_view("\xFF", 1));  // is in no UTF-8 text

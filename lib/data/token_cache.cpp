@@ -176,7 +176,7 @@ void TokenCache::read(std::uint64_t offset, std::span<std::byte> out) const {
   }
 }
 
-void TokenCache::copy(std::int64_t from, std::span<text::TokenId> out) const {
+void TokenCache::copy(std::int64_t from, std::span<tokenizer::TokenId> out) const {
   const auto first = static_cast<std::uint64_t>(from);
   if (wide_) return read(4 * first, std::as_writable_bytes(out));
   std::vector<std::uint16_t> narrow(out.size());
@@ -212,10 +212,11 @@ void TokenCacheWriter::write(std::string_view bytes) {
   file_.write(bytes);
 }
 
-void TokenCacheWriter::append(std::span<const text::TokenId> ids) {
+void TokenCacheWriter::append(std::span<const tokenizer::TokenId> ids) {
   (in_eval_ ? eval_ : train_).tokens += static_cast<std::int64_t>(ids.size());
   if (wide_) {
-    return write({reinterpret_cast<const char*>(ids.data()), ids.size() * sizeof(text::TokenId)});
+    return write(
+        {reinterpret_cast<const char*>(ids.data()), ids.size() * sizeof(tokenizer::TokenId)});
   }
   buffer_.resize(2 * ids.size());
   for (std::size_t i = 0; i < ids.size(); ++i) {
@@ -258,7 +259,7 @@ void TokenCacheWriter::finish() {
   rename_durably(temporary_, path_);
 }
 
-void TokenMemory::append(std::span<const text::TokenId> ids) {
+void TokenMemory::append(std::span<const tokenizer::TokenId> ids) {
   tokens_.insert(tokens_.end(), ids.begin(), ids.end());
   counts_.tokens += std::ssize(ids);
 }
@@ -268,7 +269,7 @@ void TokenMemory::end_document() {
   ++counts_.documents;
 }
 
-void TokenMemory::copy(std::int64_t from, std::span<text::TokenId> out) const {
+void TokenMemory::copy(std::int64_t from, std::span<tokenizer::TokenId> out) const {
   std::copy_n(tokens_.begin() + from, out.size(), out.begin());
 }
 

@@ -9,7 +9,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "data/text_counts.h"
-#include "text/tokenizer.h"
+#include "tokenizer/tokenizer.h"
 
 namespace llmops::data {
 
@@ -17,7 +17,7 @@ namespace llmops::data {
 class TokenStore {
  public:
   virtual ~TokenStore() = default;
-  virtual void copy(std::int64_t from, std::span<text::TokenId> out) const = 0;
+  virtual void copy(std::int64_t from, std::span<tokenizer::TokenId> out) const = 0;
 };
 
 // A range of the tokens in a store, which must outlive it.
@@ -25,7 +25,7 @@ struct TokenView {
   const TokenStore* store = nullptr;
   std::int64_t begin = 0, size = 0;
 
-  void copy(std::int64_t from, std::span<text::TokenId> out) const {
+  void copy(std::int64_t from, std::span<tokenizer::TokenId> out) const {
     store->copy(begin + from, out);
   }
 };
@@ -50,7 +50,7 @@ class TokenCache : public TokenStore {
   const std::string& digest() const { return digest_; }
   // Checks every block that it reads: throws Error(kDamaged) when its bytes are no longer those
   // that open() saw. A cache that was touched, deleted or replaced reads as it was.
-  void copy(std::int64_t from, std::span<text::TokenId> out) const override;
+  void copy(std::int64_t from, std::span<tokenizer::TokenId> out) const override;
 
  private:
   explicit TokenCache(const std::string& path) : file_(path) {}
@@ -70,7 +70,7 @@ class TokenCache : public TokenStore {
 class TokenSink {
  public:
   virtual ~TokenSink() = default;
-  virtual void append(std::span<const text::TokenId> ids) = 0;
+  virtual void append(std::span<const tokenizer::TokenId> ids) = 0;
   virtual void add_bytes(std::int64_t bytes) = 0;  // of text, before tokenizing
   virtual void end_document() = 0;
   virtual void begin_eval() = 0;  // the eval part follows
@@ -81,7 +81,7 @@ class TokenCacheWriter : public TokenSink {
  public:
   TokenCacheWriter(const std::string& path, std::int64_t vocab_size);
 
-  void append(std::span<const text::TokenId> ids) override;
+  void append(std::span<const tokenizer::TokenId> ids) override;
   void add_bytes(std::int64_t bytes) override;
   void end_document() override;
   void begin_eval() override;
@@ -103,19 +103,19 @@ class TokenCacheWriter : public TokenSink {
 // Keeps a source as tokens in memory.
 class TokenMemory : public TokenSink, public TokenStore {
  public:
-  void append(std::span<const text::TokenId> ids) override;
+  void append(std::span<const tokenizer::TokenId> ids) override;
   void add_bytes(std::int64_t bytes) override { counts_.bytes += bytes; }
   void end_document() override;
   void begin_eval() override {}
-  void copy(std::int64_t from, std::span<text::TokenId> out) const override;
+  void copy(std::int64_t from, std::span<tokenizer::TokenId> out) const override;
 
-  const std::vector<text::TokenId>& tokens() const { return tokens_; }
+  const std::vector<tokenizer::TokenId>& tokens() const { return tokens_; }
   TokenView view() const { return {this, 0, counts_.tokens}; }
   const std::vector<std::int64_t>& starts() const { return starts_; }  // of documents
   const TextCounts& counts() const { return counts_; }
 
  private:
-  std::vector<text::TokenId> tokens_;
+  std::vector<tokenizer::TokenId> tokens_;
   std::vector<std::int64_t> starts_;
   std::int64_t next_start_ = 0;
   TextCounts counts_;

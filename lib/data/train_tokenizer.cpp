@@ -5,9 +5,9 @@
 #include "base/resources.h"
 #include "data/chunker.h"
 #include "data/ordered_pool.h"
-#include "text/bpe_trainer.h"
-#include "text/char_tokenizer.h"
-#include "text/unicode.h"
+#include "tokenizer/bpe_trainer.h"
+#include "tokenizer/char_tokenizer.h"
+#include "tokenizer/unicode.h"
 
 namespace llmops::data {
 
@@ -21,8 +21,8 @@ class TrainingPart : public DocumentSink {
   void text(std::string_view piece) override {
     if (left_.documents == 0) return;
     if (left_.characters) {
-      piece = piece.substr(0, text::code_point_offset(piece, *left_.characters));
-      *left_.characters -= text::count_code_points(piece);
+      piece = piece.substr(0, tokenizer::code_point_offset(piece, *left_.characters));
+      *left_.characters -= tokenizer::count_code_points(piece);
     }
     sink_.text(piece);
   }
@@ -37,30 +37,30 @@ class TrainingPart : public DocumentSink {
   DocumentSink& sink_;
 };
 
-std::unique_ptr<text::Tokenizer> train_char(const std::vector<TrainingText>& texts) {
+std::unique_ptr<tokenizer::Tokenizer> train_char(const std::vector<TrainingText>& texts) {
   class Collector : public DocumentSink {
    public:
     void text(std::string_view piece) override { alphabet.add(piece); }
     void end_document() override {}
-    text::Alphabet alphabet;
+    tokenizer::Alphabet alphabet;
   };
   Collector collector;
   for (const TrainingText& text : texts) {
     TrainingPart part(text.source.split, collector);
     read_documents(text.source.source, part, text.progress);
   }
-  return text::make_char_tokenizer(collector.alphabet);
+  return tokenizer::make_char_tokenizer(collector.alphabet);
 }
 
-std::unique_ptr<text::Tokenizer> train_bpe(const std::vector<TrainingText>& texts,
-                                           std::int64_t vocab_size) {
+std::unique_ptr<tokenizer::Tokenizer> train_bpe(const std::vector<TrainingText>& texts,
+                                                std::int64_t vocab_size) {
   struct Nothing {};
-  std::vector<std::unique_ptr<text::WordCounts>> counts;
+  std::vector<std::unique_ptr<tokenizer::WordCounts>> counts;
   {
     OrderedPool<Chunk, Nothing> pool(
         available_cores(),
         [&] {
-          counts.push_back(std::make_unique<text::WordCounts>());
+          counts.push_back(std::make_unique<tokenizer::WordCounts>());
           return [mine = counts.back().get()](Chunk& chunk) {
             std::size_t begin = 0;
             for (const Chunk::End& end : chunk.ends) {
@@ -81,18 +81,18 @@ std::unique_ptr<text::Tokenizer> train_bpe(const std::vector<TrainingText>& text
     pool.finish();
   }
   for (std::size_t i = 1; i < counts.size(); ++i) counts[0]->merge(*counts[i]);
-  return text::train_bpe(*counts[0], vocab_size);
+  return tokenizer::train_bpe(*counts[0], vocab_size);
 }
 
 }  // namespace
 
-std::unique_ptr<text::Tokenizer> fixed_tokenizer(const recipe::Tokenizer& settings) {
-  if (settings.type == "file") return text::load_tokenizer(settings.path.value_or(""));
-  return settings.type == "byte" ? text::make_byte_tokenizer() : nullptr;
+std::unique_ptr<tokenizer::Tokenizer> fixed_tokenizer(const recipe::Tokenizer& settings) {
+  if (settings.type == "file") return tokenizer::load_tokenizer(settings.path.value_or(""));
+  return settings.type == "byte" ? tokenizer::make_byte_tokenizer() : nullptr;
 }
 
-std::unique_ptr<text::Tokenizer> train_tokenizer(const recipe::Tokenizer& settings,
-                                                 const std::vector<TrainingText>& texts) {
+std::unique_ptr<tokenizer::Tokenizer> train_tokenizer(const recipe::Tokenizer& settings,
+                                                      const std::vector<TrainingText>& texts) {
   return settings.type == "char" ? train_char(texts) : train_bpe(texts, settings.vocab_size);
 }
 

@@ -138,7 +138,7 @@ TEST_CASE("notes and programs are text by their ending, alone and in a folder") 
 }
 
 TEST_CASE("text to evaluate may come from the standard input, and nothing else may") {
-  const auto tokenizer = text::make_byte_tokenizer();
+  const auto tokenizer = tokenizer::make_byte_tokenizer();
   recipe::Source input = source("-");
   const auto tokens = [&](std::string_view text) {
     int ends[2];

@@ -39,7 +39,7 @@ struct Text {
   }
 };
 
-std::optional<text::TokenId> bos(bool has_bos) {
+std::optional<tokenizer::TokenId> bos(bool has_bos) {
   return has_bos ? std::optional(kBos) : std::nullopt;
 }
 
