@@ -139,7 +139,7 @@ TrainSetup set_up(const TrainOptions& options, const Invocation& invocation, Pro
   recipe::Recipe& recipe = setup.loaded.recipe;
   setup.output_dir = stored_output_dir(setup.loaded);
   recipe.train.device = resolve_device(recipe.train.device);
-  // Tokenizing may take hours; a tokenizer that need not be learned is there before.
+  // Tokenizing may take hours. A tokenizer that needs no training is known before it.
   if (const auto tokenizer = data::fixed_tokenizer(recipe.tokenizer)) {
     const auto config = recipe::unchecked_model_config(recipe, tokenizer->vocab_size());
     check_prompts(recipe, config.max_positions, *tokenizer);

@@ -1,24 +1,25 @@
 #pragma once
 
-// How a recipe's text becomes batches. Each line is a class or function with its file and output.
+// How a recipe's text becomes batches: the class of each stage and, after |, the function that
+// makes the next one from it.
 //
-//   recipe::Source     a path or a generator, as the recipe has it
-//   | resolve_source     sources.h          finds the files
+//   recipe::Source                        a path or a generator
+//   | resolve_source   sources.h          finds the files
 //   ResolvedSource
-//   | scan               scan.h             reads the text once: digest, counts, eval split
+//   | scan             scan.h             reads the text: digest, counts, start of the eval part
 //   ScannedSource
-//   | train_tokenizer    train_tokenizer.h  unless the recipe has a tokenizer: reads it again
-//   Tokenizer
-//   | tokenize           tokenize.h         reads it again: Chunker cuts documents into megabytes,
-//   |                                       OrderedPool encodes them with all cores
-//   TokenCache           token_cache.h      one file for each source
+//   | train_tokenizer  train_tokenizer.h  reads it again, unless the recipe has a tokenizer
+//   Tokenizer          tokenizer/
+//   | tokenize         tokenize.h         reads it again: Chunker cuts it into megabytes, and
+//   |                                     OrderedPool encodes these with all cores
+//   TokenCache         token_cache.h      a file for each source
 //   |
-//   TokenizedSource      rows.h             the training or the eval part of a source
-//   | stream_rows, packed_rows              cut or pack tokens into rows of max_seq_length
+//   TokenizedSource    rows.h             its training or its eval part
+//   | stream_rows, packed_rows            cut the stream, or pack documents, into rows
 //   Rows
-//   | train_batches, eval_batches           mix the rows of all sources; an order per epoch
-//   BatchSource          batch.h, batches.h
-//   Batch
+//   | train_batches    batches.h          mixes the rows of all sources, in an order per epoch
+//   | eval_batches                        has the rows of all sources one after the other
+//   BatchSource        batch.h
 //
 // Text is read by read_documents (documents.h): InputFile decompresses blocks, a reader for each
 // format finds the documents, a DocumentSink receives them. Scans, trained tokenizers and tokens

@@ -197,7 +197,7 @@ TEST_CASE("text that the tokenizer cannot express is refused and its source name
   CHECK(refused("a.txt", lines + "d", "line") == a + "document 100001, line 1: " + d);
 }
 
-TEST_CASE("a learned tokenizer knows the training text alone") {
+TEST_CASE("a tokenizer is trained on the training text alone") {
   Scratch scratch;
   std::string text = "aaaa bbbb aaaa bbbb";
   recipe::Recipe recipe = scratch.recipe({source(scratch.write("a.txt", text))});
