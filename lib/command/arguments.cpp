@@ -177,12 +177,12 @@ std::string model_folder(const Invocation& invocation, const std::string& argume
   return folder_of_run(invocation, argument);
 }
 
-std::unique_ptr<text::Tokenizer> load_tokenizer(const std::string& folder) {
+std::unique_ptr<tokenizer::Tokenizer> load_tokenizer(const std::string& folder) {
   checkpoint::ManifestCheck(folder).require(checkpoint::kTokenizerFile);
-  return text::load_tokenizer(folder);
+  return tokenizer::load_tokenizer(folder);
 }
 
-void check_tokenizer(const text::Tokenizer& tokenizer, const engine::Model& model,
+void check_tokenizer(const tokenizer::Tokenizer& tokenizer, const engine::Model& model,
                      const std::string& folder) {
   if (tokenizer.vocab_size() > model.config().vocab_size) {
     throw damaged("the tokenizer has {} tokens, the model has embeddings for {}",

@@ -10,7 +10,7 @@
 #include "config/visitor.h"
 #include "engine/engine.h"
 #include "store/store.h"
-#include "text/tokenizer.h"
+#include "tokenizer/tokenizer.h"
 
 // Arguments and options that several commands share, and what they mean.
 namespace llmops::command {
@@ -54,9 +54,9 @@ inline constexpr const char* kModelHelp =
 std::string model_folder(const Invocation& invocation, const std::string& argument);
 // Reads the tokenizer of a model folder. Throws Error(kDamaged) when it is not the one of the
 // folder's manifest.
-std::unique_ptr<text::Tokenizer> load_tokenizer(const std::string& folder);
+std::unique_ptr<tokenizer::Tokenizer> load_tokenizer(const std::string& folder);
 // Throws Error(kDamaged) when the tokenizer has ids that the model has no embedding for.
-void check_tokenizer(const text::Tokenizer& tokenizer, const engine::Model& model,
+void check_tokenizer(const tokenizer::Tokenizer& tokenizer, const engine::Model& model,
                      const std::string& folder);
 
 }  // namespace llmops::command

@@ -98,7 +98,7 @@ struct PrepareOptions {
 
 ExitCode prepare(const PrepareOptions& options, const Invocation& invocation) {
   const auto dataset = prepare_data(options.recipe, invocation);
-  const text::Tokenizer& tokenizer = dataset->tokenizer();
+  const tokenizer::Tokenizer& tokenizer = dataset->tokenizer();
   const auto rows = dataset->train_batches()->rows_per_epoch();
   if (options.json) {
     const Json object = Json()

@@ -33,7 +33,7 @@ std::vector<Segment> segments_of(const data::Batch& row) {
 }
 
 // One line: a line feed is shown as a sign, a token without text by its name.
-std::string shown_text(const text::Tokenizer& tokenizer, std::span<const std::int32_t> ids,
+std::string shown_text(const tokenizer::Tokenizer& tokenizer, std::span<const std::int32_t> ids,
                        bool mark_tokens) {
   std::string shown, bytes;
   const auto flush = [&] {

@@ -113,8 +113,8 @@ std::unique_ptr<record::RunRecorder> open_run(const Options& options, const Invo
 }
 
 // Returns the layout of the evaluations in the model's own training, where its checkpoint has it.
-data::EvalLayout layout_of(const std::string& folder, std::int64_t max_seq_length) {
-  data::EvalLayout layout{.max_seq_length = max_seq_length};
+data::RowSettings layout_of(const std::string& folder, std::int64_t max_seq_length) {
+  data::RowSettings layout{.max_seq_length = max_seq_length};
   if (!path_exists(join_path(folder, checkpoint::kManifestFile))) return layout;
   const Json settings = checkpoint::read_manifest(folder).run.identity.settings;
   if (!settings.is_object()) return layout;

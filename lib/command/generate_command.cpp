@@ -7,7 +7,7 @@
 #include "command/arguments.h"
 #include "command/commands.h"
 #include "engine/engine.h"
-#include "text/tokenizer.h"
+#include "tokenizer/tokenizer.h"
 
 namespace llmops::command {
 
@@ -66,10 +66,10 @@ struct Generated {
   engine::FinishReason finish = engine::FinishReason::kNone;
 };
 
-Generated run(engine::Model& model, const text::Tokenizer& tokenizer, const Options& options,
+Generated run(engine::Model& model, const tokenizer::Tokenizer& tokenizer, const Options& options,
               const Invocation& invocation) {
   Generated generated;
-  text::StreamDecoder decoder(tokenizer);
+  tokenizer::StreamDecoder decoder(tokenizer);
   StopFinder stops(options.stops);
   const auto show = [&](const std::string& text) {
     generated.text += text;

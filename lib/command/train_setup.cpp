@@ -11,7 +11,7 @@
 #include "checkpoint/checkpoint.h"
 #include "command/arguments.h"
 #include "config/environment.h"
-#include "data/cache_keys.h"
+#include "data/train_tokenizer.h"
 #include "engine/engine.h"
 #include "recipe/base_model.h"
 #include "recipe/model_config.h"
@@ -71,11 +71,11 @@ void check_vocabulary(const recipe::Recipe& recipe, const arch::TransformerConfi
 
 // Throws for a prompt that the tokenizer cannot express or that leaves no room for an answer.
 void check_prompts(const recipe::Recipe& recipe, std::int64_t max_positions,
-                   const text::Tokenizer& tokenizer) {
+                   const tokenizer::Tokenizer& tokenizer) {
   const std::vector<std::string>& prompts = recipe.generate.prompts;
   const std::int64_t used = std::min<std::int64_t>(recipe.generate.count, std::ssize(prompts));
   for (std::int64_t i = 0; i < used; ++i) {
-    std::vector<text::TokenId> ids;
+    std::vector<tokenizer::TokenId> ids;
     try {
       tokenizer.encode(prompts[static_cast<std::size_t>(i)], ids);
     } catch (const Error& error) {
@@ -151,7 +151,7 @@ TrainSetup set_up(recipe::LoadedRecipe loaded, Progress& progress) {
   setup.dataset = data::prepare(recipe, [&progress](const data::PrepareProgress& p) {
     progress.phase(p.what, p.done, p.total);
   });
-  const text::Tokenizer& tokenizer = setup.dataset->tokenizer();
+  const tokenizer::Tokenizer& tokenizer = setup.dataset->tokenizer();
   const auto rows = setup.dataset->train_batches();
   setup.planned = plan_run(recipe, {rows->rows_per_epoch(), rows->tokens_per_epoch(),
                                     tokenizer.vocab_size(), &tokenizer});

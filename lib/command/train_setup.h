@@ -28,7 +28,7 @@ struct TrainOptions {
 struct DataSize {
   std::int64_t rows = 0, tokens = 0;           // of an epoch
   std::int64_t vocab_size = 0;                 // of the tokenizer
-  const text::Tokenizer* tokenizer = nullptr;  // nullptr: still to be learned
+  const tokenizer::Tokenizer* tokenizer = nullptr;  // nullptr: still to be learned
 };
 
 // What follows from a recipe, its data and this machine before any work is done.

@@ -20,9 +20,9 @@ struct Batch {
   std::int64_t supervised_tokens = 0;       // targets that count
 };
 
-// Gives the rows of a split. Rows are numbered over all epochs without a gap: row r is row
+// Source of the batches of a split. Rows are numbered over all epochs without a gap: row r is row
 // r % rows_per_epoch() of epoch r / rows_per_epoch(). A row is a function of its number alone, so a
-// resumed run reads on where it stopped without replay, and neither the size of a batch nor the
+// resumed run continues where it stopped without replay, and neither the size of a batch nor the
 // number of readers changes the order. Safe to call from one thread at a time.
 class BatchSource {
  public:

@@ -41,7 +41,7 @@ bool any_segmented(const std::vector<RowSet>& sets) {
   return std::any_of(sets.begin(), sets.end(), [](const RowSet& s) { return s.rows->segmented(); });
 }
 
-// The rows of several sets one after the other, and how a batch is made of them.
+// Batches of the rows of several sets, one set after the other.
 class SetBatches : public BatchSource {
  public:
   SetBatches(std::vector<RowSet> sets, std::int64_t length)
@@ -66,7 +66,7 @@ class SetBatches : public BatchSource {
     row_end_.push_back((row_end_.empty() ? 0 : row_end_.back()) + rows);
     tokens_ += tokens;
   }
-  // The set that holds row `row` of an epoch.
+  // Returns the set that holds row `row` of an epoch.
   std::size_t set_of(std::int64_t row) const {
     return static_cast<std::size_t>(std::upper_bound(row_end_.begin(), row_end_.end(), row) -
                                     row_end_.begin());
@@ -90,7 +90,7 @@ class TrainBatches final : public SetBatches {
       : SetBatches(std::move(row_sets), length), seed_(seed) {
     for (const RowSet& set : sets()) {
       const auto pass = static_cast<double>(set.rows->count());
-      const auto targets = static_cast<double>(set.rows->targets());  // one in each row at least
+      const auto targets = static_cast<double>(set.rows->targets());  // at least one in each row
       if (set.weight * targets > kMostTokens) {
         throw usage_error("a weight of {} makes more than {} tokens per epoch", set.weight,
                           kMostTokens);
@@ -101,9 +101,9 @@ class TrainBatches final : public SetBatches {
   }
 
  private:
-  void read_row(std::int64_t place, std::int64_t epoch, const Row& out) const override {
+  void read_row(std::int64_t position, std::int64_t epoch, const Row& out) const override {
     const auto shuffled = static_cast<std::int64_t>(
-        permute(static_cast<std::uint64_t>(place), static_cast<std::uint64_t>(rows_per_epoch()),
+        permute(static_cast<std::uint64_t>(position), static_cast<std::uint64_t>(rows_per_epoch()),
                 seed_, static_cast<std::uint64_t>(epoch)));
     const std::size_t set = set_of(shuffled);
     // Rows are counted over epochs: a weight of 0.5 takes two epochs for a pass, one of 2 half.

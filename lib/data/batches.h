@@ -9,17 +9,17 @@
 
 namespace llmops::data {
 
-// Input of a BatchSource. Must outlive it.
+// The rows of one source. They must outlive the BatchSource that reads them.
 struct RowSet {
   const Rows* rows = nullptr;
   double weight = 1.0;  // passes per epoch
 };
 
-// Training: all rows of an epoch in an order that is a function of (seed, epoch). `length` is the
-// tokens of a row.
+// Returns the rows for training, in an order that is a function of (seed, epoch). `length` is the
+// number of tokens in a row.
 std::unique_ptr<BatchSource> train_batches(std::vector<RowSet> sets, std::int64_t length,
                                            std::uint64_t seed);
-// Evaluation: the rows of all sets in order, the same in every epoch.
+// Returns the rows for evaluation: those of all sets in order, the same in every epoch.
 std::unique_ptr<BatchSource> eval_batches(std::vector<RowSet> sets, std::int64_t length);
 
 }  // namespace llmops::data

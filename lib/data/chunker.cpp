@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "base/error.h"
-#include "text/unicode.h"
+#include "tokenizer/unicode.h"
 
 namespace llmops::data {
 
@@ -15,9 +15,9 @@ constexpr std::size_t kMaxWordBytes = std::size_t{256} << 20;
 
 void Chunker::text(std::string_view piece) {
   if (split_after_) {
-    const std::int64_t characters = text::count_code_points(piece);
+    const std::int64_t characters = tokenizer::count_code_points(piece);
     if (*split_after_ < characters) {
-      const std::size_t cut = text::code_point_offset(piece, *split_after_);
+      const std::size_t cut = tokenizer::code_point_offset(piece, *split_after_);
       split_after_.reset();
       append(piece.substr(0, cut));
       chunk_.ends.push_back({chunk_.text.size(), false});
@@ -30,7 +30,7 @@ void Chunker::text(std::string_view piece) {
 }
 
 void Chunker::append(std::string_view piece) {
-  // In slices: of one long piece at once, each chunk would move all the text behind it.
+  // In slices: appended at once, each chunk of a long piece would move all the text after it.
   while (piece.size() > kChunkBytes) {
     std::size_t end = kChunkBytes;
     while ((piece[end] & 0xC0) == 0x80) --end;  // the start of a character
@@ -43,11 +43,11 @@ void Chunker::append(std::string_view piece) {
 void Chunker::append_slice(std::string_view piece) {
   chunk_.text += piece;
   while (chunk_.text.size() > kChunkBytes) {
-    // Never back into a finished document: its end must stay within this chunk's text.
+    // Do not cut within a finished document: its end must stay within the text of this chunk.
     const std::size_t last_end = chunk_.ends.empty() ? 0 : chunk_.ends.back().offset;
     const std::size_t from = std::max({kChunkBytes, searched_, last_end + 1});
     if (from >= chunk_.text.size()) return;
-    const std::size_t cut = text::safe_cut(chunk_.text, from);
+    const std::size_t cut = tokenizer::safe_cut(chunk_.text, from);
     if (cut == chunk_.text.size()) {
       searched_ = cut - std::min<std::size_t>(cut, 4);  // the cut may need the next piece's start
       if (cut - last_end > kMaxWordBytes) {

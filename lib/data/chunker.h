@@ -11,20 +11,20 @@
 
 namespace llmops::data {
 
-// About a megabyte of text: documents and parts of documents, cut only where a tokenizer may be
-// cut.
+// About a megabyte of text: documents and parts of documents, cut only where every tokenizer gives
+// the same ids for the parts as for the whole (tokenizer::safe_cut).
 struct Chunk {
   struct End {
     std::size_t offset = 0;  // in text
-    bool complete = true;    // false: the document was split here and goes on in the eval part
+    bool complete = true;    // false: the rest of the document is in the eval part
   };
   std::string text;
   std::vector<End> ends;
-  std::int64_t document = 1, line = 1;  // where it begins: document of the source, line in that
+  std::int64_t document = 1, line = 1;  // position of its first byte, for messages
 };
 
-// Collects documents into chunks. With `split_after` the document that reaches that many characters
-// is cut there: training and eval part of a single text.
+// Collects documents into chunks and passes these to `take`. With `split_after`, the document that
+// reaches that many characters is cut there: into the training and eval part of a single text.
 class Chunker : public DocumentSink {
  public:
   explicit Chunker(std::function<void(Chunk)> take, std::optional<std::int64_t> split_after = {})

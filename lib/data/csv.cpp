@@ -13,15 +13,15 @@ namespace {
 
 constexpr std::size_t kMaxFieldBytes = std::size_t{1} << 30;
 
-// Comma-separated values as RFC 4180 has them: quoted fields may hold commas, doubled quotes and
-// line breaks. With tabs between them the same, but that a quote within a field is text, as
-// programs that know no quotes write it.
+// Reads comma-separated values (RFC 4180): quoted fields may hold commas, doubled quotes and line
+// breaks. Tab-separated values are read in the same way, except that a quote within a field is
+// text: programs that do not quote write it so.
 class CsvReader {
  public:
   CsvReader(InputFile& file, const std::string& path, char separator)
       : lines_(file, path), path_(path), separator_(separator) {}
 
-  // The fields of the next record; false at the end. Blank lines are skipped.
+  // Sets `fields` to those of the next record and skips blank lines. Returns false at the end.
   bool next(std::vector<std::string>& fields) {
     fields.clear();
     std::string_view line;
@@ -41,7 +41,7 @@ class CsvReader {
   int line() const { return line_; }  // at which the record begins
 
  private:
-  // True when the line ends within quotes.
+  // Returns whether the line ends within quotes.
   bool read_line(std::string_view line, std::vector<std::string>& fields) {
     for (std::size_t i = 0; i < line.size(); ++i) {
       const char c = line[i];

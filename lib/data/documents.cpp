@@ -5,21 +5,18 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/signal.h"
-#include "base/text.h"
 #include "data/input_file.h"
-#include "data/line_reader.h"
 #include "data/synth.h"
 
 namespace llmops::data {
 
 namespace {
 
-// Passes documents on and, now and then, looks for stop requests and tells the progress.
+// Passes documents on and, after each megabyte, checks for a stop request and calls `look` with the
+// bytes of text passed on.
 class Watcher : public DocumentSink {
  public:
-  // look(bytes): of text passed on.
-  Watcher(DocumentSink& sink, std::function<void(std::int64_t)> look)
-      : sink_(sink), look_(std::move(look)) {}
+  Watcher(DocumentSink& sink, ByteProgress look) : sink_(sink), look_(std::move(look)) {}
 
   void text(std::string_view piece) override {
     sink_.text(piece);
@@ -38,15 +35,10 @@ class Watcher : public DocumentSink {
  private:
   static constexpr std::size_t kLookEvery = std::size_t{1} << 20;
   DocumentSink& sink_;
-  std::function<void(std::int64_t)> look_;
+  ByteProgress look_;
   std::size_t since_ = 0;
   std::int64_t documents_ = 0, bytes_ = 0;
 };
-
-// As messages name it.
-std::string shown(const std::string& path) {
-  return path == kStandardInput ? "standard input" : path;
-}
 
 // Throws Error(kFailed) unless the file is still the one that was found.
 void require_unchanged(const SourceFile& file) {
@@ -55,84 +47,27 @@ void require_unchanged(const SourceFile& file) {
   throw failed("the file changed while it was read").at(file.path).hint("run the command again");
 }
 
-void read_whole(InputFile& file, const std::string& path, DocumentSink& sink) {
-  std::string block, pending;  // pending: bytes of a character that the block cuts
-  TextPlace place;
-  bool first = true, any = false;
-  while (file.read(block)) {
-    pending += block;
-    if (std::exchange(first, false) && pending.starts_with("\xEF\xBB\xBF")) pending.erase(0, 3);
-    std::size_t end = pending.size();
-    while (end > 0 && pending.size() - end < 3 && (pending[end - 1] & 0xC0) == 0x80) --end;
-    // A lead byte at the end waits for its continuation; an ASCII byte does not.
-    if (end > 0 && (pending[end - 1] & 0x80) != 0) {
-      --end;
-      if (decode_utf8(pending, end).value != kInvalidCodePoint) end = pending.size();
-    } else {
-      end = pending.size();
-    }
-    const std::string_view whole = std::string_view(pending).substr(0, end);
-    check_utf8(whole, path, place);
-    place.pass(whole);
-    any = any || !whole.empty();
-    sink.text(whole);
-    pending.erase(0, end);
-  }
-  check_utf8(pending, path, place);
-  if (any) sink.end_document();
-}
-
-bool is_blank(std::string_view line) {
-  return trim(line).empty();
-}
-
-void read_text_lines(InputFile& file, const std::string& path, DocumentSink& sink) {
-  LineReader lines(file, path);
-  for (std::string_view line; lines.next(line);) {
-    if (is_blank(line)) continue;
-    sink.text(line);
-    sink.text("\n");
-    sink.end_document();
-  }
-}
-
-void read_paragraphs(InputFile& file, const std::string& path, DocumentSink& sink) {
-  LineReader lines(file, path);
-  bool open = false;
-  for (std::string_view line; lines.next(line);) {
-    if (!is_blank(line)) {
-      sink.text(line);
-      sink.text("\n");
-      open = true;
-    } else if (std::exchange(open, false)) {
-      sink.end_document();
-    }
-  }
-  if (open) sink.end_document();
-}
-
-// The number of its documents.
-std::int64_t read_source_file(const SourceFile& file, const recipe::Source& source,
-                              DocumentSink& sink,
-                              const std::function<void(std::int64_t)>& consumed) {
+// Returns the number of documents in the file. `consumed` gets the bytes of the file read so far.
+std::int64_t read_source_file(const SourceFile& file, const recipe::Source& settings,
+                              DocumentSink& sink, const ByteProgress& consumed) {
   InputFile input(file.path);
-  const std::string name = shown(file.path);
+  const std::string name = display_path(file.path);
   Watcher watcher(sink, [&](std::int64_t) { consumed(input.consumed()); });
   switch (file.format) {
     case Format::kText:
-      read_text(input, name, source.document, watcher);
+      read_text(input, name, settings.document, watcher);
       break;
     case Format::kJsonLines:
-      read_json_lines(input, name, source.field, watcher);
+      read_json_lines(input, name, settings.field, watcher);
       break;
     case Format::kCsv:
-      read_csv(input, name, ',', source.field, watcher);
+      read_csv(input, name, ',', settings.field, watcher);
       break;
     case Format::kTsv:
-      read_csv(input, name, '\t', source.field, watcher);
+      read_csv(input, name, '\t', settings.field, watcher);
       break;
     case Format::kJson:
-      read_json_array(input, name, source.field, watcher);
+      read_json_array(input, name, settings.field, watcher);
       break;
   }
   return watcher.documents();
@@ -140,73 +75,23 @@ std::int64_t read_source_file(const SourceFile& file, const recipe::Source& sour
 
 }  // namespace
 
-void read_text(InputFile& file, const std::string& path, std::string_view document_kind,
-               DocumentSink& sink) {
-  if (document_kind == "line") {
-    read_text_lines(file, path, sink);
-  } else if (document_kind == "paragraph") {
-    read_paragraphs(file, path, sink);
-  } else {
-    read_whole(file, path, sink);
-  }
-}
-
-namespace {
-
-// Throws Error(kUsage) for a setting that no file of the source has a use for.
-void require_meaning(const Corpus& corpus) {
-  const recipe::Source& source = corpus.source;
-  const std::string prefix = corpus.key.empty() ? "--" : corpus.key + ".";
-  bool text = false, fields = false;
-  for (const SourceFile& file : corpus.files) {
-    (file.format == Format::kText ? text : fields) = true;
-  }
-  if (source.document != "auto" && !text) {
-    throw usage_error("{}document has a meaning for txt only, and {} has fields", prefix,
-                      corpus.name);
-  }
-  if (source.field != recipe::Source{}.field && !fields) {
-    throw usage_error("{}field has a meaning for json, jsonl, csv and tsv only, and {} is txt",
-                      prefix, corpus.name);
-  }
-}
-
-}  // namespace
-
-Corpus find_corpus(const recipe::Source& source, std::string key) {
-  Corpus corpus;
-  corpus.source = source;
-  corpus.key = std::move(key);
-  if (source.synth) {
-    corpus.name = "synth:" + source.synth->kind;
-    corpus.bytes = synth_bytes_estimate(*source.synth);
-    return corpus;
-  }
-  if (source.path.empty()) throw usage_error("{}: needs a path or a synth section", corpus.key);
-  corpus.name = shown(source.path);
-  corpus.files = find_files(source, corpus.key);
-  require_meaning(corpus);
-  for (const SourceFile& file : corpus.files) corpus.bytes += file.bytes;
-  return corpus;
-}
-
-void read_documents(const Corpus& corpus, DocumentSink& sink,
-                    const std::function<void(std::int64_t)>& progress) {
-  if (corpus.source.synth) {
+void read_documents(const ResolvedSource& source, DocumentSink& sink,
+                    const ByteProgress& progress) {
+  if (source.settings.synth) {
     Watcher watcher(sink, [&](std::int64_t bytes) {
       if (progress) progress(bytes);
     });
-    synthesize(*corpus.source.synth, watcher);
+    synthesize(*source.settings.synth, watcher);
     return;
   }
   std::int64_t before = 0, documents = 0;
-  for (const SourceFile& file : corpus.files) {
+  for (const SourceFile& file : source.files) {
     try {
-      documents += read_source_file(file, corpus.source, sink, [&](std::int64_t consumed) {
+      documents += read_source_file(file, source.settings, sink, [&](std::int64_t consumed) {
         if (progress) progress(before + consumed);
       });
     } catch (const Error& error) {
-      // What is wrong with a file that was changed meanwhile is that it was changed.
+      // An error in a file that changed meanwhile is reported as the change.
       if (error.code() == ExitCode::kUsage) require_unchanged(file);
       throw;
     }
@@ -214,7 +99,7 @@ void read_documents(const Corpus& corpus, DocumentSink& sink,
     before += file.bytes;
     if (progress) progress(before);
   }
-  if (documents == 0) throw usage_error("no text").at(corpus.name).hint("every file is empty");
+  if (documents == 0) throw usage_error("no text").at(source.name).hint("every file is empty");
 }
 
 }  // namespace llmops::data

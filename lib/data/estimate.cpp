@@ -3,21 +3,19 @@
 #include <optional>
 #include <set>
 
-#include "data/cache_keys.h"
 #include "data/dataset.h"
-#include "data/dataset_builder.h"
-#include "data/documents.h"
-#include "text/unicode.h"
+#include "data/train_tokenizer.h"
+#include "tokenizer/unicode.h"
 
 namespace llmops::data {
 
 namespace {
 
-// A larger vocabulary learns the sample by heart.
+// A tokenizer with a larger vocabulary would overfit the sample.
 constexpr std::int64_t kMostLearned = 8192;
 
-// Bytes of English text that a byte-level BPE token covers, by vocabulary: a line through 2.6 at
-// 512 tokens and 4.4 at 50,257 (GPT-2's on English) in the logarithm.
+// Returns the bytes of English text for each token of a byte-level BPE: linear in the logarithm of
+// the vocabulary, through 2.6 at 512 tokens and 4.4 at 50,257 (GPT-2's on English).
 double bpe_bytes_per_token(std::int64_t vocab_size) {
   const double size = std::max(300.0, static_cast<double>(vocab_size));
   return 2.6 + 0.393 * std::log(size / 512.0);
@@ -26,32 +24,29 @@ double bpe_bytes_per_token(std::int64_t vocab_size) {
 constexpr std::int64_t kSampleBytes = std::int64_t{4} << 20;   // of text, of each source
 constexpr std::size_t kEncodedBytes = std::size_t{256} << 10;  // of those, to measure a tokenizer
 
-// What a part of a source holds.
-struct Counts {
-  double bytes = 0, characters = 0, documents = 0;
-};
-
-// Counts the beginning of a source and ends the reading there.
+// The beginning of a source, counted. Estimates of the whole assume that it goes on in the same
+// way.
 class Sample final : public DocumentSink {
  public:
-  Sample(const Corpus& corpus, std::set<std::uint32_t>& alphabet) : alphabet_(alphabet) {
+  // Adds the characters to `alphabet`.
+  Sample(const ResolvedSource& source, std::set<std::uint32_t>& alphabet) : alphabet_(alphabet) {
     struct Enough {};
-    auto read = static_cast<double>(corpus.bytes);
+    auto read = static_cast<double>(source.bytes);
     try {
-      read_documents(corpus, *this, [&](std::int64_t consumed) {
-        if (counts_.bytes < kSampleBytes) return;
+      read_documents(source, *this, [&](std::int64_t consumed) {
+        if (bytes_ < kSampleBytes) return;
         read = static_cast<double>(consumed);
         throw Enough{};
       });
     } catch (const Enough&) {
     }
-    const double share = read > 0 ? std::max(1.0, static_cast<double>(corpus.bytes) / read) : 1;
-    whole_ = {counts_.bytes * share, counts_.characters * share, counts_.documents * share};
+    if (read > 0) scale_ = std::max(1.0, static_cast<double>(source.bytes) / read);
   }
 
-  bool is_whole() const { return counts_.bytes == static_cast<double>(beginning_.size()); }
-  // Of the whole source, if it goes on as it begins.
-  const Counts& whole() const { return whole_; }
+  bool is_whole() const { return bytes_ == std::ssize(beginning_); }
+  double bytes() const { return static_cast<double>(bytes_) * scale_; }
+  double characters() const { return static_cast<double>(characters_) * scale_; }
+  double documents() const { return static_cast<double>(documents_) * scale_; }
   const std::string& beginning() const { return beginning_; }
 
   void text(std::string_view piece) override {
@@ -59,18 +54,18 @@ class Sample final : public DocumentSink {
       const auto byte = static_cast<unsigned char>(c);
       if ((byte & 0xC0) != 0x80) {
         finish_character();
-        counts_.characters += 1;
+        ++characters_;
       }
       point_ = (point_ << 8) | byte;
     }
     finish_character();
-    counts_.bytes += static_cast<double>(piece.size());
+    bytes_ += std::ssize(piece);
     if (beginning_.size() < kEncodedBytes) {
       const std::int64_t room = static_cast<std::int64_t>(kEncodedBytes - beginning_.size());
-      beginning_ += piece.substr(0, text::code_point_offset(piece, room));
+      beginning_ += piece.substr(0, tokenizer::code_point_offset(piece, room));
     }
   }
-  void end_document() override { counts_.documents += 1; }
+  void end_document() override { ++documents_; }
 
  private:
   void finish_character() {
@@ -80,7 +75,8 @@ class Sample final : public DocumentSink {
 
   std::set<std::uint32_t>& alphabet_;
   std::uint32_t point_ = 0, last_ = 0;  // the bytes of a character
-  Counts counts_, whole_;
+  std::int64_t bytes_ = 0, characters_ = 0, documents_ = 0;
+  double scale_ = 1;  // of the whole source to what was read
   std::string beginning_;
 };
 
@@ -88,27 +84,28 @@ bool are_whole(const std::vector<Sample>& samples) {
   return std::ranges::all_of(samples, &Sample::is_whole);
 }
 
-// A tokenizer to measure the samples with: the one that will be used or, for a small vocabulary or
-// all of the text, one like it; nullptr where counting or a formula is better.
-std::unique_ptr<text::Tokenizer> find_measure(const recipe::Tokenizer& settings,
-                                              const std::vector<Sample>& training) {
+// Returns a tokenizer to measure the samples with: the one that will be used, or one trained on the
+// samples when these are all of the text or the vocabulary is small. Returns nullptr where counting
+// or a formula is better.
+std::unique_ptr<tokenizer::Tokenizer> find_measure(const recipe::Tokenizer& settings,
+                                                   const std::vector<Sample>& training) {
   const bool learns = settings.vocab_size <= kMostLearned || are_whole(training);
   if (settings.type != recipe::TokenizerType::kBpe || !learns) {
     return fixed_tokenizer(settings);
   }
   std::vector<std::string_view> texts;
   for (const Sample& sample : training) texts.push_back(sample.beginning());
-  return text::train_bpe(texts, settings.vocab_size);
+  return tokenizer::train_bpe(texts, settings.vocab_size);
 }
 
-// Tokens without end tokens in the text of `sample` as a whole.
+// Returns the tokens of the whole source, without end tokens.
 double tokens_of(const Sample& sample, const recipe::Tokenizer& settings,
-                 const text::Tokenizer* measure) {
-  if (settings.type == recipe::TokenizerType::kChar) return sample.whole().characters;
-  if (measure == nullptr) return sample.whole().bytes / bpe_bytes_per_token(settings.vocab_size);
-  std::vector<text::TokenId> ids;
+                 const tokenizer::Tokenizer* measure) {
+  if (settings.type == recipe::TokenizerType::kChar) return sample.characters();
+  if (measure == nullptr) return sample.bytes() / bpe_bytes_per_token(settings.vocab_size);
+  std::vector<tokenizer::TokenId> ids;
   measure->encode(sample.beginning(), ids);
-  return sample.whole().bytes * static_cast<double>(ids.size()) /
+  return sample.bytes() * static_cast<double>(ids.size()) /
          std::max(1.0, static_cast<double>(sample.beginning().size()));
 }
 
@@ -132,19 +129,15 @@ DataEstimate estimate(const recipe::Recipe& recipe) {
   if (const auto exact = exact_size(recipe)) return *exact;
   const recipe::Data& data = recipe.data;
   const recipe::Tokenizer& settings = recipe.tokenizer;
-  const std::vector<Corpus> corpora = find_corpora(data);
   std::set<std::uint32_t> alphabet, unused;
   std::vector<Sample> training, evaluation;
-  for (std::size_t i = 0; i < corpora.size(); ++i) {
-    const bool trains = i < data.train.size();
-    (trains ? training : evaluation).emplace_back(corpora[i], trains ? alphabet : unused);
+  for (const ResolvedSource& source : resolve_sources(data)) {
+    (source.trains ? training : evaluation).emplace_back(source, source.trains ? alphabet : unused);
   }
-  using recipe::TokenizerType;
   auto measure = find_measure(settings, training);
-  const bool ends =
-      data.append_eos && settings.type != TokenizerType::kChar && (!measure || measure->eos());
+  const bool ends = data.append_eos && settings.type != recipe::TokenizerType::kChar && (!measure || measure->eos());
   const auto tokens = [&](const Sample& sample) {
-    return tokens_of(sample, settings, measure.get()) + (ends ? sample.whole().documents : 0);
+    return tokens_of(sample, settings, measure.get()) + (ends ? sample.documents() : 0);
   };
   double train_tokens = 0, eval_tokens = 0;
   for (std::size_t i = 0; i < training.size(); ++i) {
@@ -154,14 +147,13 @@ DataEstimate estimate(const recipe::Recipe& recipe) {
   for (const Sample& sample : evaluation) eval_tokens += tokens(sample);
 
   DataEstimate result;
-  const bool guessed = settings.type == TokenizerType::kBpe && !are_whole(training);
-  result.vocab_size = settings.type == TokenizerType::kChar
-                          ? std::max<std::int64_t>(1, std::ssize(alphabet))
-                      : guessed ? settings.vocab_size
-                                : measure->vocab_size();
+  const bool guessed = settings.type == recipe::TokenizerType::kBpe && !are_whole(training);
+  result.vocab_size = settings.type == recipe::TokenizerType::kChar ? std::max<std::int64_t>(1, std::ssize(alphabet))
+                      : guessed               ? settings.vocab_size
+                                              : measure->vocab_size();
   result.train_tokens = std::max<std::int64_t>(1, std::llround(train_tokens));
   result.eval_tokens = std::llround(eval_tokens);
-  if (settings.type != TokenizerType::kBpe) result.tokenizer = std::move(measure);
+  if (settings.type != recipe::TokenizerType::kBpe) result.tokenizer = std::move(measure);
   result.train_windows = (result.train_tokens + data.max_seq_length - 1) / data.max_seq_length;
   return result;
 }

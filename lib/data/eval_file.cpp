@@ -1,9 +1,7 @@
 #include <algorithm>
 
 #include "base/hash.h"
-#include "data/dataset.h"
-#include "data/prepared.h"
-#include "data/token_memory.h"
+#include "data/prepared_dataset.h"
 #include "data/tokenize.h"
 
 namespace llmops::data {
@@ -12,15 +10,16 @@ namespace {
 
 class EvalFile : public PreparedDataset {
  public:
-  EvalFile(std::shared_ptr<const text::Tokenizer> tokenizer, std::unique_ptr<TokenMemory> memory,
-           std::vector<Part> parts, const RowSettings& settings)
+  EvalFile(std::shared_ptr<const tokenizer::Tokenizer> tokenizer,
+           std::unique_ptr<TokenMemory> memory, std::vector<TokenizedSource> parts,
+           const RowSettings& settings)
       : PreparedDataset(std::move(tokenizer), {}, {}, std::move(parts), settings),
         memory_(std::move(memory)) {}
 
   std::string digest() const override {
-    const std::vector<text::TokenId>& tokens = memory_->tokens();
+    const std::vector<tokenizer::TokenId>& tokens = memory_->tokens();
     return sha256(
-        {reinterpret_cast<const char*>(tokens.data()), tokens.size() * sizeof(text::TokenId)});
+        {reinterpret_cast<const char*>(tokens.data()), tokens.size() * sizeof(tokenizer::TokenId)});
   }
 
  private:
@@ -30,27 +29,24 @@ class EvalFile : public PreparedDataset {
 }  // namespace
 
 std::unique_ptr<Dataset> open_eval_file(const recipe::Source& source,
-                                        const text::Tokenizer& tokenizer,
-                                        const EvalLayout& layout) {
-  const Corpus corpus = find_corpus(source, "");
+                                        const tokenizer::Tokenizer& tokenizer,
+                                        const RowSettings& settings) {
+  const ResolvedSource resolved = resolve_source(source, "");
   auto memory = std::make_unique<TokenMemory>();
-  tokenize(corpus, tokenizer, layout.append_eos, {}, *memory);
+  tokenize(resolved, tokenizer, settings.append_eos, {}, *memory);
 
-  Part part;
-  part.tokens = memory->view();
-  part.starts = memory->starts();
-  const auto documents = static_cast<std::int64_t>(part.starts.size());
-  part.count = {corpus.name, documents, memory->bytes(), part.tokens.size, 0, 0};
-  RowSettings settings;
-  // A model may take rows far longer than this text, with an opening token before each document.
-  settings.length =
-      std::clamp<std::int64_t>(part.tokens.size + documents, 1, layout.max_seq_length);
-  settings.packing = layout.packing;
-  if (layout.append_eos) settings.opening = tokenizer.bos();
+  std::vector<TokenizedSource> parts(1);
+  parts[0].count = {memory->counts(), resolved.name};
+  parts[0].tokens = memory->view();
+  parts[0].starts = memory->starts();
+  // A model may take rows far longer than this text with a bos token before each document.
+  RowSettings rows = settings;
+  rows.max_seq_length = std::clamp<std::int64_t>(
+      memory->counts().tokens + memory->counts().documents, 1, settings.max_seq_length);
   // The caller keeps the tokenizer alive.
-  std::shared_ptr<const text::Tokenizer> borrowed(&tokenizer, [](const text::Tokenizer*) {});
-  return std::make_unique<EvalFile>(std::move(borrowed), std::move(memory),
-                                    std::vector<Part>{std::move(part)}, settings);
+  std::shared_ptr<const tokenizer::Tokenizer> borrowed(&tokenizer,
+                                                       [](const tokenizer::Tokenizer*) {});
+  return std::make_unique<EvalFile>(std::move(borrowed), std::move(memory), std::move(parts), rows);
 }
 
 }  // namespace llmops::data

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
 #include <zstd.h>
@@ -12,9 +11,9 @@
 #include <span>
 
 #include "base/error.h"
-#include "base/file.h"
+#include "base/file_descriptor.h"
 #include "base/signal.h"
-#include "data/source_files.h"
+#include "data/sources.h"
 
 namespace llmops::data {
 
@@ -37,7 +36,8 @@ Compression compression_of(std::string_view path) {
   return Compression::kNone;
 }
 
-// Expands a stream that arrives in pieces; concatenated members are one text, as gzip and zstd say.
+// Decompresses a stream that arrives in pieces. Concatenated members are one text, as the formats
+// define it.
 class InputFile::Decoder {
  public:
   virtual ~Decoder() = default;
@@ -130,16 +130,13 @@ struct InputFile::State {
   bool fill(std::string& block) {
     block.resize(kBlockBytes);
     if (path == kStandardInput) wait_for_input();
-    ssize_t count = 0;
-    do {
-      count = ::read(fd, block.data(), block.size());
-    } while (count < 0 && errno == EINTR);
+    const ssize_t count = detail::retry([&] { return ::read(fd, block.data(), block.size()); });
     if (count < 0) throw system_error("cannot read", path, errno, ExitCode::kUsage);
     block.resize(static_cast<std::size_t>(count));
     consumed += count;
     return count > 0;
   }
-  // The writer of a pipe may take its time; a stop request must not wait for it.
+  // The writer of a pipe may be slow; a stop request must not wait for it.
   void wait_for_input() const {
     pollfd input{fd, POLLIN, 0};
     while (::poll(&input, 1, kPollMs) <= 0) throw_if_stop_requested("reading the data");
@@ -153,13 +150,8 @@ InputFile::InputFile(const std::string& path) : state_(std::make_unique<State>()
     if (state_->fd < 0) throw usage_error("the standard input is closed");
     return;
   }
-  // O_NONBLOCK: a FIFO must not wait for its writer.
-  state_->fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (state_->fd < 0) throw system_error("cannot read", path, errno, ExitCode::kUsage);
-  struct stat status {};
-  if (::fstat(state_->fd, &status) != 0 || !S_ISREG(status.st_mode)) {
-    throw usage_error("not a regular file").at(path);
-  }
+  std::uint64_t size = 0;
+  state_->fd = detail::open_regular(path, ExitCode::kUsage, size);
   const Compression compression = compression_of(path);
   if (compression == Compression::kGzip) state_->decoder = std::make_unique<GzipDecoder>(path);
   if (compression == Compression::kZstd) state_->decoder = std::make_unique<ZstdDecoder>(path);

@@ -8,7 +8,7 @@
 namespace llmops::data {
 
 enum class Compression { kNone, kGzip, kZstd };
-// By the end of the name: ".gz", ".zst".
+// Decides by the end of the name: ".gz", ".zst".
 Compression compression_of(std::string_view path);
 
 // Reads a regular file, or the standard input for "-", block by block, decompressed. Throws
@@ -19,9 +19,10 @@ class InputFile {
   explicit InputFile(const std::string& path);
   ~InputFile();
 
-  // Replaces `block` by the next bytes; false at the end. A stop request ends it with an Error.
+  // Replaces `block` by the next bytes. Returns false at the end. Throws an Error on a stop
+  // request.
   bool read(std::string& block);
-  std::int64_t consumed() const;  // bytes of the file itself, expanded or passed on
+  std::int64_t consumed() const;  // bytes of the file itself, before decompression
 
  private:
   class Decoder;

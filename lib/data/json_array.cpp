@@ -10,8 +10,8 @@ namespace {
 
 constexpr std::size_t kMaxRecordBytes = std::size_t{1} << 30;
 
-// The objects of a JSON array, one after the other, so that the array may be larger than the
-// memory. Looks for where each ends and leaves the rest to the parser.
+// Reads the objects of a JSON array one after the other: the array may be larger than the memory.
+// Finds the end of each object and leaves the rest to the parser.
 class ArrayReader {
  public:
   ArrayReader(InputFile& file, const std::string& path) : file_(file), path_(path) {
@@ -25,7 +25,8 @@ class ArrayReader {
     }
   }
 
-  // The next object as it is written, valid until the next call; false after the last.
+  // Sets `record` to the text of the next object, valid until the next call. Returns false after
+  // the last one.
   bool next(std::string_view& record) {
     skip_space();
     if (std::exchange(first_, false) ? skip(']') : !skip_comma()) return end();
@@ -33,25 +34,25 @@ class ArrayReader {
     if (at_ == block_.size()) throw refuse("the array is not closed");
     if (block_[at_] != '{') throw refuse("the element is not an object");
     record_.clear();
-    start_ = place_;
+    start_ = position_;
     while (!take_object_part()) {
       if (record_.size() > kMaxRecordBytes) throw refuse("an object of more than 1 GiB");
       if (!fill()) throw refuse("the object that begins here is not closed");
     }
-    place_.pass(record_);
+    position_.pass(record_);
     record = record_;
     return true;
   }
-  const TextPlace& start() const { return start_; }  // of the record
+  const TextPosition& start() const { return start_; }  // of the record
 
  private:
   Error refuse(std::string_view why, std::string_view remedy = "") const {
-    Error error =
-        usage_error("{}", why).at(path_, place_number(place_.line), place_number(place_.column));
+    Error error = usage_error("{}", why).at(path_, shown_number(position_.line),
+                                            shown_number(position_.column));
     return remedy.empty() ? error : error.hint(remedy);
   }
 
-  // Reads the next block; false at the end of the file.
+  // Reads the next block. Returns false at the end of the file.
   bool fill() {
     at_ = 0;
     if (file_.read(block_)) return true;
@@ -62,7 +63,7 @@ class ArrayReader {
   void skip_space() {
     for (;;) {
       const std::size_t end = std::min(block_.find_first_not_of(" \t\r\n", at_), block_.size());
-      place_.pass(std::string_view(block_).substr(at_, end - at_));
+      position_.pass(std::string_view(block_).substr(at_, end - at_));
       at_ = end;
       if (at_ < block_.size() || !fill()) return;
     }
@@ -70,11 +71,11 @@ class ArrayReader {
   bool skip(char wanted) {
     if (at_ == block_.size() || block_[at_] != wanted) return false;
     ++at_;
-    ++place_.column;
+    ++position_.column;
     return true;
   }
 
-  // True before another element, false after the last.
+  // Returns true before another element, false after the last.
   bool skip_comma() {
     if (skip(',')) return true;
     if (skip(']')) return false;
@@ -86,7 +87,8 @@ class ArrayReader {
     return false;
   }
 
-  // Appends to the record up to its end, which it returns true for, or that of the block.
+  // Appends to the record up to the end of the object or of the block. Returns whether the object
+  // ended.
   bool take_object_part() {
     const std::size_t from = at_;
     bool ended = false;
@@ -112,7 +114,7 @@ class ArrayReader {
   const std::string& path_;
   std::string block_, record_;
   std::size_t at_ = 0;  // in block_
-  TextPlace place_, start_;
+  TextPosition position_, start_;
   std::int64_t depth_ = 0;
   bool first_ = true, in_string_ = false, escaped_ = false;
 };

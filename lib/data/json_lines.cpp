@@ -7,7 +7,7 @@ namespace llmops::data {
 
 namespace {
 
-// A member whose name has dots comes before members within members.
+// Finds a member by its path. A member whose own name has dots is preferred to nested members.
 const Json* find_field(const Json& row, std::string_view field) {
   const Json* found = row.find(field);
   for (std::size_t dot = field.find('.'); found == nullptr && dot != std::string_view::npos;
@@ -20,9 +20,9 @@ const Json* find_field(const Json& row, std::string_view field) {
 
 }  // namespace
 
-void read_json_record(std::string_view record, const std::string& path, const TextPlace& start,
+void read_json_record(std::string_view record, const std::string& path, const TextPosition& start,
                       const std::string& field, DocumentSink& sink) {
-  const int line = place_number(start.line);
+  const int line = shown_number(start.line);
   Json row;
   try {
     row = parse_json(record, fmt::format("{}:{}", path, line));

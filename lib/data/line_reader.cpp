@@ -12,11 +12,11 @@ constexpr std::size_t kMaxLineBytes = std::size_t{1} << 30;
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 }  // namespace
 
-int place_number(std::int64_t number) {
+int shown_number(std::int64_t number) {
   return static_cast<int>(std::min<std::int64_t>(number, 2'000'000'000));
 }
 
-void TextPlace::pass(std::string_view text) {
+void TextPosition::pass(std::string_view text) {
   line += std::count(text.begin(), text.end(), '\n');
   const std::size_t last = text.rfind('\n');
   const bool same_line = last == std::string_view::npos;
@@ -24,19 +24,19 @@ void TextPlace::pass(std::string_view text) {
   column = same_line ? column + after : 1 + after;
 }
 
-void check_utf8(std::string_view text, const std::string& path, TextPlace start) {
+void check_utf8(std::string_view text, const std::string& path, TextPosition start) {
   const auto bad = invalid_utf8(text);
   if (!bad) return;
   start.pass(text.substr(0, *bad));
   const bool utf16 = start.line == 1 && start.column == 1 &&
                      (text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF"));
   throw usage_error("invalid UTF-8: byte 0x{:02X}", static_cast<unsigned char>(text[*bad]))
-      .at(path, place_number(start.line), place_number(start.column))
+      .at(path, shown_number(start.line), shown_number(start.column))
       .hint(utf16 ? "the file is UTF-16; convert it to UTF-8" : "convert the file to UTF-8");
 }
 
 int LineReader::number() const {
-  return place_number(number_);
+  return shown_number(number_);
 }
 
 bool LineReader::next(std::string_view& line) {
@@ -47,7 +47,7 @@ bool LineReader::next(std::string_view& line) {
     start_ = 0;
     searched = buffer_.size();
     if (buffer_.size() > kMaxLineBytes) {
-      throw usage_error("a line of more than 1 GiB").at(path_, place_number(number_ + 1));
+      throw usage_error("a line of more than 1 GiB").at(path_, shown_number(number_ + 1));
     }
     at_end_ = !file_.read(block_);
     if (!at_end_) buffer_ += block_;

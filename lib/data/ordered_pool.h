@@ -15,9 +15,9 @@
 
 namespace llmops::data {
 
-// Works on items with several threads and hands the results back in the order in which the items
-// came, on the thread that submits. Each thread has a worker of its own, so a worker may keep
-// state. What a worker throws is thrown to the submitter in the item's turn.
+// Processes items with several threads and passes the results on in the order of submission, on the
+// thread that submits. Each thread has a worker of its own, so a worker may keep state. An
+// exception of a worker is thrown to the submitter when it is the turn of the item.
 template <typename Item, typename Result>
 class OrderedPool {
  public:
@@ -37,7 +37,7 @@ class OrderedPool {
   }
   ~OrderedPool() { stop(); }
 
-  // Waits while many items are under way.
+  // Waits while more than two items for each thread are in progress.
   void submit(Item item) {
     auto job = std::make_shared<Job>();
     job->item = std::move(item);
@@ -61,7 +61,8 @@ class OrderedPool {
     bool done = false;
   };
 
-  // False when there can be no more: fewer threads give the same results. Throws without a first.
+  // Returns false when no more threads can be started: fewer give the same results. Throws when
+  // there is none.
   bool add_thread(Worker worker) {
     try {
       threads_.push_back(start_thread([this, worker = std::move(worker)] { run(worker); }));

@@ -5,19 +5,33 @@
 #include <string>
 
 #include "data/documents.h"
-#include "data/tokenize.h"
+#include "data/text_counts.h"
 
 namespace llmops::data {
 
-// What a source holds, independent of file names and compression.
-struct Scan {
-  std::string digest;  // of the documents' text
-  std::int64_t documents = 0, characters = 0, bytes = 0;
+// Where the eval part of a training source begins.
+struct SplitPoint {
+  std::optional<std::int64_t> characters;  // of a single document: it is cut there
+  std::int64_t documents = -1;             // number that train; -1: all
 };
 
-// Remembered in cache_dir by the stamps of the files, so that unchanged files are not read again. A
-// file that was written a moment ago is read when its stamp is final, a few milliseconds later.
-std::optional<Scan> find_scan(const Corpus& corpus, const std::string& cache_dir);
-Scan scan(const Corpus& corpus, const std::string& cache_dir, const ByteProgress& progress);
+// A source whose text was read once. The digest and the counts do not depend on file names and
+// compression.
+struct ScannedSource {
+  ResolvedSource source;
+  std::string digest;  // of the documents' text
+  TextCounts counts;
+  std::int64_t characters = 0;
+  SplitPoint split;  // by data.eval_split
+};
+
+// Reads a source. The result is remembered in data.cache_dir by the stamps of the files, so that
+// unchanged files are not read again. A file that was written a moment ago is read once its stamp
+// is final, a few milliseconds later. Throws Error(kUsage) when a part of the split would be empty.
+ScannedSource scan(const ResolvedSource& source, const recipe::Data& data,
+                   const ByteProgress& progress);
+
+// Returns what scan() remembered. Reads no text.
+std::optional<ScannedSource> find_scan(const ResolvedSource& source, const recipe::Data& data);
 
 }  // namespace llmops::data

@@ -5,10 +5,9 @@
 
 #include "base/error.h"
 #include "base/text.h"
-#include "data/synth.h"
 
-// A grammar that a small model learns in a minute and cannot learn by heart: about a hundred words
-// in seven shapes make more than fifty million sentences.
+// A grammar that a small model learns in a minute and cannot memorize: about a hundred words in
+// seven shapes make more than fifty million sentences.
 namespace llmops::data {
 
 namespace {
@@ -54,8 +53,8 @@ constexpr Slot kSlots[] = {{"once", kOnce},     {"later", kLater},   {"name", kN
                            {"kept", kKept},     {"look", kLook},     {"thing", kThing},
                            {"near", kNear},     {"wide", kWide},     {"place", kPlace}};
 
-// The first shape opens a story and the last one closes it. The hero stays the same in a story, and
-// is who "she" or "he" means.
+// The first shape begins a story and the last one ends it. The hero is the same person throughout a
+// story; "she" or "he" means the hero.
 constexpr std::string_view kShapes[] = {
     "{once} {hero} {found} a {look} {thing} {near} the {wide} {place}.",
     "{she} {showed} the {look} {thing} to {name} {near} the {place}.",

@@ -22,7 +22,7 @@ class StreamRows : public Rows {
         static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(tokens_.size)));
     const std::int64_t begin = offset + row * length_;
     const std::int64_t used = std::min(length_, tokens_.size - row * length_);
-    std::vector<text::TokenId> ids(out.inputs.size() + 1);
+    std::vector<tokenizer::TokenId> ids(out.inputs.size() + 1);
     copy_ring(begin, ids);
     std::copy_n(ids.begin(), length_, out.inputs.begin());
     std::copy_n(ids.begin() + 1, used, out.targets.begin());
@@ -53,7 +53,7 @@ class EvalStreamRows : public Rows {
   void read(std::int64_t row, std::uint64_t, const Row& out) const override {
     const std::int64_t begin = row * length_;
     const std::int64_t used = std::min(length_, targets() - begin);
-    std::vector<text::TokenId> ids(static_cast<std::size_t>(used) + 1);
+    std::vector<tokenizer::TokenId> ids(static_cast<std::size_t>(used) + 1);
     tokens_.copy(begin, ids);
     std::copy_n(ids.begin(), used, out.inputs.begin());
     std::copy_n(ids.begin() + 1, used, out.targets.begin());

@@ -8,6 +8,7 @@
 #include <bit>
 #include <cstring>
 #include <optional>
+#include <utility>
 
 #include "base/error.h"
 #include "base/signal.h"
@@ -17,7 +18,7 @@ namespace llmops::data {
 namespace {
 
 static_assert(std::endian::native == std::endian::little,
-              "the cache is written as memory holds it");
+              "numbers are written to the cache as they are in memory");
 
 constexpr std::array<char, 8> kMagic{'l', 'l', 'm', 't', 'o', 'k', '0', '2'};
 
@@ -31,7 +32,7 @@ struct Footer {
 static_assert(sizeof(Footer) == 128);
 constexpr std::size_t kDigestBytes = sizeof(Footer::digest);
 
-// What is checked at each reading. Small: a short row costs one block.
+// The unit that is checked when it is read. Small, so that a short row costs one block.
 constexpr std::size_t kBlockBytes = 4096;
 constexpr std::size_t kSliceBytes = 256 * kBlockBytes;
 
@@ -39,16 +40,16 @@ std::uint64_t padded(std::uint64_t bytes) {
   return (bytes + 7) / 8 * 8;
 }
 
-SplitCount part(std::uint64_t documents, std::uint64_t tokens, std::uint64_t bytes) {
-  return {static_cast<std::int64_t>(documents), static_cast<std::int64_t>(tokens),
-          static_cast<std::int64_t>(bytes)};
+TextCounts counts_of(std::uint64_t documents, std::uint64_t bytes, std::uint64_t tokens) {
+  return {static_cast<std::int64_t>(documents), static_cast<std::int64_t>(bytes),
+          static_cast<std::int64_t>(tokens)};
 }
 
 std::uint64_t token_bytes(const Footer& footer) {
   return (footer.train_tokens + footer.eval_tokens) * footer.width;
 }
 
-// The footer of a file whose size agrees with it.
+// Returns nothing when the size of the file does not agree with its footer.
 std::optional<Footer> read_footer(const RandomAccessFile& file) {
   Footer footer;
   if (file.size() < sizeof(Footer)) return std::nullopt;
@@ -65,7 +66,7 @@ std::optional<Footer> read_footer(const RandomAccessFile& file) {
   return footer;
 }
 
-// Checks what a file holds against its footer, block by block from the first to the last.
+// Checks the content of a file against its footer, block by block from the first to the last.
 class ContentCheck {
  public:
   ContentCheck(const Footer& footer, std::int64_t vocab_size)
@@ -76,8 +77,8 @@ class ContentCheck {
     const std::uint64_t table = padded(tokens);
     const std::uint64_t documents = footer_.train_documents + footer_.eval_documents;
     const auto part = [&](std::uint64_t begin, std::uint64_t end) {
-      const auto within = [&](std::uint64_t place) {
-        return std::clamp(place, offset, offset + block.size()) - offset;
+      const auto within = [&](std::uint64_t position) {
+        return std::clamp(position, offset, offset + block.size()) - offset;
       };
       return block.subspan(within(begin), within(end) - within(begin));
     };
@@ -135,8 +136,8 @@ bool TokenCache::check(std::int64_t vocab_size) {
   const auto footer = read_footer(file_);
   if (!footer) return false;
   wide_ = footer->width == 4;
-  train_ = part(footer->train_documents, footer->train_tokens, footer->train_bytes);
-  eval_ = part(footer->eval_documents, footer->eval_tokens, footer->eval_bytes);
+  train_ = counts_of(footer->train_documents, footer->train_bytes, footer->train_tokens);
+  eval_ = counts_of(footer->eval_documents, footer->eval_bytes, footer->eval_tokens);
 
   ContentCheck content(*footer, vocab_size);
   Sha256 hash;
@@ -175,7 +176,7 @@ void TokenCache::read(std::uint64_t offset, std::span<std::byte> out) const {
   }
 }
 
-void TokenCache::copy(std::int64_t from, std::span<text::TokenId> out) const {
+void TokenCache::copy(std::int64_t from, std::span<tokenizer::TokenId> out) const {
   const auto first = static_cast<std::uint64_t>(from);
   if (wide_) return read(4 * first, std::as_writable_bytes(out));
   std::vector<std::uint16_t> narrow(out.size());
@@ -211,10 +212,11 @@ void TokenCacheWriter::write(std::string_view bytes) {
   file_.write(bytes);
 }
 
-void TokenCacheWriter::append(std::span<const text::TokenId> ids) {
+void TokenCacheWriter::append(std::span<const tokenizer::TokenId> ids) {
   (in_eval_ ? eval_ : train_).tokens += static_cast<std::int64_t>(ids.size());
   if (wide_) {
-    return write({reinterpret_cast<const char*>(ids.data()), ids.size() * sizeof(text::TokenId)});
+    return write(
+        {reinterpret_cast<const char*>(ids.data()), ids.size() * sizeof(tokenizer::TokenId)});
   }
   buffer_.resize(2 * ids.size());
   for (std::size_t i = 0; i < ids.size(); ++i) {
@@ -255,6 +257,20 @@ void TokenCacheWriter::finish() {
   file_.write(hash_.finish());
   file_.close();
   rename_durably(temporary_, path_);
+}
+
+void TokenMemory::append(std::span<const tokenizer::TokenId> ids) {
+  tokens_.insert(tokens_.end(), ids.begin(), ids.end());
+  counts_.tokens += std::ssize(ids);
+}
+
+void TokenMemory::end_document() {
+  starts_.push_back(std::exchange(next_start_, counts_.tokens));
+  ++counts_.documents;
+}
+
+void TokenMemory::copy(std::int64_t from, std::span<tokenizer::TokenId> out) const {
+  std::copy_n(tokens_.begin() + from, out.size(), out.begin());
 }
 
 }  // namespace llmops::data

@@ -12,14 +12,15 @@ namespace llmops::data {
 
 namespace {
 
-// A chunk as tokens. ends[i] is where a document ends in ids.
+// A chunk as tokens.
 struct Encoded {
-  std::vector<text::TokenId> ids;
+  std::vector<tokenizer::TokenId> ids;
   std::vector<std::int64_t> bytes;  // of text before each end, and after the last
-  std::vector<std::size_t> ends;
+  std::vector<std::size_t> ends;    // of documents, in ids
 };
 
-Encoded encode_chunk(const Chunk& chunk, text::Encoder& encoder, std::optional<text::TokenId> eos) {
+Encoded encode_chunk(const Chunk& chunk, tokenizer::Encoder& encoder,
+                     std::optional<tokenizer::TokenId> eos) {
   Encoded encoded;
   std::size_t begin = 0;
   for (const Chunk::End& end : chunk.ends) {
@@ -34,12 +35,13 @@ Encoded encode_chunk(const Chunk& chunk, text::Encoder& encoder, std::optional<t
   return encoded;
 }
 
-// Throws Error(kUsage) with the place of the first character that the tokenizer refuses.
-[[noreturn]] void refuse(const Corpus& corpus, const Chunk& chunk, text::Encoder& encoder,
-                         const Error& error) {
+// Throws Error(kUsage) with the place of the first character that the tokenizer does not know:
+// encodes the chunk again, character by character.
+[[noreturn]] void refuse(const ResolvedSource& source, const Chunk& chunk,
+                         tokenizer::Encoder& encoder, const Error& error) {
   std::int64_t document = chunk.document, line = chunk.line;
   auto end = chunk.ends.begin();
-  std::vector<text::TokenId> ids;
+  std::vector<tokenizer::TokenId> ids;
   const std::string_view text = chunk.text;
   for (std::size_t at = 0, length = 0; at < text.size(); at += length) {
     for (; end != chunk.ends.end() && end->offset == at; ++end) {
@@ -54,7 +56,7 @@ Encoded encode_chunk(const Chunk& chunk, text::Encoder& encoder, std::optional<t
       throw usage_error("document {}, line {}: character U+{:04X} '{}' is not in the vocabulary",
                         document, line, static_cast<std::uint32_t>(decode_utf8(text, at).value),
                         printable(text.substr(at, length)))
-          .at(corpus.name)
+          .at(source.name)
           .hint(
               "a tokenizer of type char knows the characters of its training text; take the "
               "character out, or train with type byte or bpe");
@@ -65,7 +67,7 @@ Encoded encode_chunk(const Chunk& chunk, text::Encoder& encoder, std::optional<t
 }
 
 void write_encoded(const Encoded& encoded, std::int64_t& train_left, TokenSink& sink) {
-  const std::span<const text::TokenId> ids = encoded.ids;
+  const std::span<const tokenizer::TokenId> ids = encoded.ids;
   std::size_t begin = 0;
   for (std::size_t i = 0; i < encoded.ends.size(); ++i) {
     sink.append(ids.subspan(begin, encoded.ends[i] - begin));
@@ -80,24 +82,24 @@ void write_encoded(const Encoded& encoded, std::int64_t& train_left, TokenSink& 
 
 }  // namespace
 
-void tokenize(const Corpus& corpus, const text::Tokenizer& tokenizer, bool append_eos,
+void tokenize(const ResolvedSource& source, const tokenizer::Tokenizer& tokenizer, bool append_eos,
               const SplitPoint& split, TokenSink& sink, const ByteProgress& progress) {
-  const std::optional<text::TokenId> eos = append_eos ? tokenizer.eos() : std::nullopt;
+  const std::optional<tokenizer::TokenId> eos = append_eos ? tokenizer.eos() : std::nullopt;
   std::int64_t train_left = split.characters ? 1 : split.documents;
   OrderedPool<Chunk, Encoded> pool(
       available_cores(),
       [&] {
-        return [&corpus, eos, encoder = std::shared_ptr(tokenizer.make_encoder())](Chunk& chunk) {
+        return [&source, eos, encoder = std::shared_ptr(tokenizer.make_encoder())](Chunk& chunk) {
           try {
             return encode_chunk(chunk, *encoder, eos);
           } catch (const Error& error) {
-            refuse(corpus, chunk, *encoder, error);
+            refuse(source, chunk, *encoder, error);
           }
         };
       },
       [&](Encoded& encoded) { write_encoded(encoded, train_left, sink); });
   Chunker chunker([&](Chunk chunk) { pool.submit(std::move(chunk)); }, split.characters);
-  read_documents(corpus, chunker, progress);
+  read_documents(source, chunker, progress);
   chunker.finish();
   pool.finish();
 }

@@ -47,7 +47,7 @@ class Totals {
         documents_(std::max<std::size_t>(1, starts_.size())) {}
 
   void add(const data::Batch& batch, const std::vector<float>& losses) {
-    const text::Tokenizer& tokenizer = dataset_.tokenizer();
+    const tokenizer::Tokenizer& tokenizer = dataset_.tokenizer();
     for (std::int64_t row = 0; row < batch.rows; ++row, ++rows_) {
       const std::int64_t start = dataset_.eval_row_start(rows_);
       Unit window;

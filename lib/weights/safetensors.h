@@ -38,7 +38,6 @@ class SafetensorsFile {
   // By position in the file.
   const std::vector<TensorInfo>& tensors() const { return tensors_; }
   const TensorInfo* find(std::string_view name) const;
-  const std::map<std::string, std::string>& metadata() const { return metadata_; }
   // Reads bytes [offset, offset + out.size()) of the tensor's data.
   void read(const TensorInfo& tensor, std::uint64_t offset, std::span<std::byte> out) const;
   // The bytes before the data: length and header, for a digest of the whole file.
@@ -50,10 +49,9 @@ class SafetensorsFile {
   std::uint64_t data_start_ = 0;
   std::vector<TensorInfo> tensors_;
   std::vector<std::size_t> by_name_;  // positions in tensors_, sorted by name
-  std::map<std::string, std::string> metadata_;
 };
 
-// One tensor to write; `fill` is called with consecutive blocks of its bytes, in order, each of
+// One tensor to write. `fill` is called with consecutive blocks of its bytes, in order; each holds
 // whole elements.
 struct TensorSource {
   std::string name;
@@ -61,16 +59,15 @@ struct TensorSource {
   std::vector<std::int64_t> shape;
   std::function<void(std::uint64_t offset, std::span<std::byte> out)> fill;
 };
-// Writes a new safetensors file durably (the caller chooses a temporary place). Returns the sha256
+// Writes a new safetensors file durably (the caller chooses a temporary name). Returns the sha256
 // of the file, computed while writing. The same tensors give the same bytes. transformers 4 loads
 // only files whose metadata says {"format": "pt"}.
 std::string write_safetensors(const std::string& path, const std::vector<TensorSource>& tensors,
                               const std::map<std::string, std::string>& metadata = {
                                   {"format", "pt"}});
 
-// bf16 and f16 conversions, round to nearest even.
+// Widen a 16-bit value; exact.
 float bf16_to_float(std::uint16_t bits);
-std::uint16_t float_to_bf16(float value);
 float f16_to_float(std::uint16_t bits);
 
 }  // namespace llmops::weights

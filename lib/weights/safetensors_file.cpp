@@ -38,7 +38,8 @@ SafetensorsFile::SafetensorsFile(std::string path) : path_(std::move(path)) {
   std::uint64_t size = 0;
   llmops::detail::Descriptor file(llmops::detail::open_regular(path_, ExitCode::kDamaged, size));
   std::array<std::byte, 8> prefix{};
-  if (size < prefix.size()) throw damaged("{} bytes are no safetensors file", size).at(path_);
+  if (size < prefix.size())
+    throw damaged("{} bytes are too few for a safetensors file", size).at(path_);
   read_at(file.get(), 0, prefix, path_);
   const std::uint64_t header_bytes = little_endian(prefix);
   if (header_bytes > kMaxHeaderBytes) {
@@ -52,9 +53,7 @@ SafetensorsFile::SafetensorsFile(std::string path) : path_(std::move(path)) {
   std::string json(static_cast<std::size_t>(header_bytes), '\0');
   read_at(file.get(), prefix.size(), std::as_writable_bytes(std::span(json)), path_);
   data_start_ = prefix.size() + header_bytes;
-  SafetensorsHeader header = parse_header(json, size - data_start_, path_);
-  tensors_ = std::move(header.tensors);
-  metadata_ = std::move(header.metadata);
+  tensors_ = parse_header(json, size - data_start_, path_);
   by_name_.resize(tensors_.size());
   std::iota(by_name_.begin(), by_name_.end(), std::size_t{0});
   std::sort(by_name_.begin(), by_name_.end(),
@@ -71,8 +70,7 @@ SafetensorsFile::SafetensorsFile(SafetensorsFile&& other) noexcept
       fd_(std::exchange(other.fd_, -1)),
       data_start_(other.data_start_),
       tensors_(std::move(other.tensors_)),
-      by_name_(std::move(other.by_name_)),
-      metadata_(std::move(other.metadata_)) {}
+      by_name_(std::move(other.by_name_)) {}
 
 const TensorInfo* SafetensorsFile::find(std::string_view name) const {
   const auto found =

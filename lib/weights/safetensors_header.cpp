@@ -11,7 +11,7 @@
 namespace llmops::weights {
 namespace {
 
-// Reads one entry; every message names file and tensor.
+// Reads one entry. Every message names file and tensor.
 class EntryReader {
  public:
   EntryReader(const std::string& name, const Json& json, std::uint64_t data_bytes,
@@ -66,7 +66,7 @@ class EntryReader {
     }
     std::vector<std::int64_t> dimensions;
     for (const Json& n : value.as_array()) {
-      if (!n.is_int() || n.as_int() < 0) refuse("has a dimension that is no size");
+      if (!n.is_int() || n.as_int() < 0) refuse("has a dimension that is not a size");
       dimensions.push_back(n.as_int());
     }
     return dimensions;
@@ -77,12 +77,12 @@ class EntryReader {
     if (!value.is_array() || value.size() != 2) refuse("has data_offsets that are not two numbers");
     const Json &first = value.as_array()[0], &last = value.as_array()[1];
     if (!first.is_int() || !last.is_int() || first.as_int() < 0) {
-      refuse("has data_offsets that are no sizes");
+      refuse("has data_offsets that are not sizes");
     }
     if (last.as_int() < first.as_int()) refuse("has reversed data_offsets");
     info_.begin = static_cast<std::uint64_t>(first.as_int());
     info_.end = static_cast<std::uint64_t>(last.as_int());
-    if (info_.end > data_bytes_) refuse("ends behind the end of the file");
+    if (info_.end > data_bytes_) refuse("ends after the end of the file");
   }
 
   const Json& json_;
@@ -91,19 +91,16 @@ class EntryReader {
   TensorInfo info_;
 };
 
-std::map<std::string, std::string> read_metadata(const Json& json, const std::string& path) {
-  std::map<std::string, std::string> metadata;
+void check_metadata(const Json& json, const std::string& path) {
   if (!json.is_object()) throw damaged("__metadata__ is not an object").at(path);
   for (const auto& [key, value] : json.as_object()) {
     if (!value.is_string()) {
       throw damaged("__metadata__ {} is not a string", printable(key)).at(path);
     }
-    metadata.emplace(key, value.as_string());
   }
-  return metadata;
 }
 
-// Tensors fill the data without gap or overlap, so no byte of the file is unaccounted for.
+// Throws unless the tensors fill the data without gap or overlap.
 void check_contiguous(const std::vector<TensorInfo>& tensors, std::uint64_t data_bytes,
                       const std::string& path) {
   std::uint64_t expected = 0;
@@ -135,29 +132,28 @@ std::optional<std::uint64_t> dense_bytes(const std::vector<std::int64_t>& shape,
   return empty ? 0 : static_cast<std::uint64_t>(bytes);
 }
 
-SafetensorsHeader parse_header(std::string_view json, std::uint64_t data_bytes,
-                               const std::string& path) {
+std::vector<TensorInfo> parse_header(std::string_view json, std::uint64_t data_bytes,
+                                     const std::string& path) {
   if (!json.starts_with('{')) throw damaged("the header does not begin with {{").at(path);
   JsonLimits limits;
   limits.max_depth = 3;
   limits.max_nodes = 12 * kMaxTensors;
   const Json root = parse_json(json, path, limits);
-  SafetensorsHeader header;
+  std::vector<TensorInfo> tensors;
   if (root.size() > kMaxTensors) throw damaged("more than {} tensors", kMaxTensors).at(path);
-  header.tensors.reserve(root.size());
+  tensors.reserve(root.size());
   for (const auto& [name, value] : root.as_object()) {
     if (name == "__metadata__") {
-      header.metadata = read_metadata(value, path);
+      check_metadata(value, path);
     } else {
-      header.tensors.push_back(EntryReader(name, value, data_bytes, path).read());
+      tensors.push_back(EntryReader(name, value, data_bytes, path).read());
     }
   }
-  std::sort(header.tensors.begin(), header.tensors.end(),
-            [](const TensorInfo& a, const TensorInfo& b) {
-              return std::tie(a.begin, a.end, a.name) < std::tie(b.begin, b.end, b.name);
-            });
-  check_contiguous(header.tensors, data_bytes, path);
-  return header;
+  std::sort(tensors.begin(), tensors.end(), [](const TensorInfo& a, const TensorInfo& b) {
+    return std::tie(a.begin, a.end, a.name) < std::tie(b.begin, b.end, b.name);
+  });
+  check_contiguous(tensors, data_bytes, path);
+  return tensors;
 }
 
 }  // namespace llmops::weights

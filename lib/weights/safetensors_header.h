@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,26 +10,21 @@
 
 namespace llmops::weights {
 
-// Limits of the format (100 MB, huggingface/safetensors) and ours: no model comes near 200,000
-// tensors in one file, and each costs memory.
+// The format limits a header to 100 MB (huggingface/safetensors). The other limits are ours: no
+// model comes near 200,000 tensors in one file, and each costs memory.
 constexpr std::uint64_t kMaxHeaderBytes = 100'000'000;
 constexpr std::size_t kMaxTensors = 200'000;
 constexpr std::size_t kMaxDimensions = 16;
 
-struct SafetensorsHeader {
-  std::vector<TensorInfo> tensors;  // by position in the file
-  std::map<std::string, std::string> metadata;
-};
-
-// Checks the JSON header of a file with `data_bytes` bytes behind it. Throws Error(kDamaged) with
-// `path` as the place.
-SafetensorsHeader parse_header(std::string_view json, std::uint64_t data_bytes,
-                               const std::string& path);
+// Checks the JSON header of a file with `data_bytes` bytes of data after it and returns its tensors
+// by position in the file. Throws Error(kDamaged) at `path`.
+std::vector<TensorInfo> parse_header(std::string_view json, std::uint64_t data_bytes,
+                                     const std::string& path);
 
 std::optional<DType> find_dtype(std::string_view name);
 
-// Bytes of a dense tensor; nothing when they do not fit 63 bits. A dimension of 0 does not hide an
-// overflow of the others.
+// Returns the bytes of a dense tensor; nothing when they do not fit 63 bits. A dimension of 0 does
+// not hide an overflow of the others.
 std::optional<std::uint64_t> dense_bytes(const std::vector<std::int64_t>& shape, DType type);
 
 }  // namespace llmops::weights

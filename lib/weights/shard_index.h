@@ -15,13 +15,13 @@ inline constexpr const char* kShardIndexFile = "model.safetensors.index.json";
 constexpr std::size_t kMaxIndexBytes = std::size_t{64} << 20;
 constexpr std::size_t kMaxShards = 500;
 
-// The shards that the text of a model.safetensors.index.json names, sorted. Throws Error(kDamaged)
-// with `path` as the place unless it names at least one and each is the plain name of a safetensors
-// file: a shard is never outside the folder of its index.
+// Returns the shards that the text of a model.safetensors.index.json names, sorted. Throws
+// Error(kDamaged) at `path` unless it names at least one and each is the plain name of a
+// safetensors file: a shard is never outside the folder of its index.
 std::vector<std::string> parse_shard_index(std::string_view json, const std::string& path);
 
-// The safetensors files of a model folder by name: model.safetensors, else the shards of its index,
-// sorted. Throws Error(kNotFound) when there is neither.
+// Returns the names of the safetensors files of a model folder: model.safetensors, else the shards
+// of its index, sorted. Throws Error(kNotFound) when there is neither.
 std::vector<std::string> weight_file_names(const std::string& folder);
 
 }  // namespace llmops::weights

@@ -27,13 +27,14 @@ std::vector<SafetensorsFile> open_all(const std::string& folder) {
   return files;
 }
 
-// Buffers that are computed from the configuration; old versions of transformers saved them.
+// Whether a tensor is a buffer that follows from the configuration. Old versions of transformers
+// saved them.
 bool is_computed_buffer(std::string_view name, const arch::TransformerConfig& config) {
   if (config.positions == arch::Positions::kRope) return name.ends_with("rotary_emb.inv_freq");
   return name.ends_with(".attn.bias") || name.ends_with(".attn.masked_bias");
 }
 
-// The tensors that a configuration wants by name.
+// The tensors that a configuration needs, by name.
 class Wanted {
  public:
   Wanted(const std::vector<HfTensor>& tensors, const arch::TransformerConfig& config)
@@ -44,7 +45,7 @@ class Wanted {
     if (config.tied) tied_head_ = by_name_.at(embedding);
   }
 
-  // Transformers leaves out the prefix of the base class when only that was saved.
+  // Transformers omits the prefix of the base class when only that was saved.
   std::optional<std::size_t> find(const std::string& name) const {
     for (const std::string_view prefix : {"", "transformer.", "model."}) {
       const auto at = by_name_.find(std::string(prefix) + name);

@@ -14,7 +14,7 @@
 namespace llmops::weights {
 
 // The tensors of one model in the safetensors files of its folder, matched by name, shape and type.
-// Only headers are read before read(): a model that its files do not hold costs no memory.
+// Only headers are read before read(): a model that is not in its files costs no memory.
 class WeightFiles {
  public:
   // model.safetensors, else the shards of model.safetensors.index.json. Throws Error(kNotFound)
@@ -24,10 +24,10 @@ class WeightFiles {
   static WeightFiles open_folder(const std::string& folder, const arch::TransformerConfig& config);
   static WeightFiles open_file(const std::string& path, const arch::TransformerConfig& config);
 
-  // By position in arch::parameter_layout: whether the files hold all of a parameter in bfloat16.
+  // Returns, by position in arch::parameter_layout, whether all of a parameter is bfloat16.
   std::vector<bool> bf16_parameters() const;
 
-  // Consecutive elements of a tensor, from `first` on in the layout of the file.
+  // Consecutive elements of a tensor, from element `first` in the layout of the file.
   struct Block {
     const arch::HfTensor& tensor;
     DType type;  // F32, F16 or BF16
@@ -39,8 +39,8 @@ class WeightFiles {
   };
   using Take = std::function<void(const Block&)>;
   using Check = std::function<void(const std::string& file_name, const std::string& sha256)>;
-  // Reads every tensor once, block by block. With `check`, the files are read whole and `check`
-  // gets the digest of the bytes that were read.
+  // Reads every tensor once, block by block. With `check`, reads the files whole and passes it the
+  // digest of the bytes.
   void read(const Take& take, const Check& check = {}) const;
 
  private:

@@ -13,7 +13,8 @@ namespace {
 void check_extents(const std::vector<TensorInfo>& tensors, std::uint64_t bytes) {
   std::uint64_t end = 0;
   for (const TensorInfo& tensor : tensors) {
-    require(tensor.begin == end && tensor.end >= tensor.begin, "tensors lie one behind the other");
+    require(tensor.begin == end && tensor.end >= tensor.begin,
+            "tensors follow each other without a gap");
     require(llmops::weights::dense_bytes(tensor.shape, tensor.dtype) == tensor.end - tensor.begin,
             "a tensor has the bytes of its shape");
     end = tensor.end;
@@ -42,7 +43,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string path = llmops::fuzz::file_of("model.safetensors", bytes);
   returns([&] { read_all(path, size); });
   returns([&] {
-    check_extents(llmops::weights::parse_header(bytes, kDataBytes, "header").tensors, kDataBytes);
+    check_extents(llmops::weights::parse_header(bytes, kDataBytes, "header"), kDataBytes);
   });
   return 0;
 }

@@ -1,4 +1,4 @@
-// A model.safetensors.index.json; and a folder that holds it beside one shard.
+// A model.safetensors.index.json, and a folder that holds it and one shard.
 #include "weights/shard_index.h"
 
 #include "tests/fuzz/fuzz.h"

@@ -16,7 +16,7 @@ namespace {
 constexpr std::int64_t kVocabSize = 300;
 
 void check(TokenView tokens, const std::vector<std::int64_t>& starts) {
-  std::vector<llmops::text::TokenId> ids(static_cast<std::size_t>(tokens.size));
+  std::vector<llmops::tokenizer::TokenId> ids(static_cast<std::size_t>(tokens.size));
   tokens.copy(0, ids);
   for (const auto id : ids) require(id >= 0 && id < kVocabSize, "an id is in the vocabulary");
   require(std::is_sorted(starts.begin(), starts.end()), "documents ascend");

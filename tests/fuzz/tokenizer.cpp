@@ -1,11 +1,11 @@
-// A tokenizer.json in the first line, a text to encode behind it.
-#include "text/tokenizer.h"
+// A tokenizer.json in the first line, a text to encode after it.
+#include "tokenizer/tokenizer.h"
 
 #include "tests/fuzz/fuzz.h"
 
 using llmops::fuzz::require;
 using llmops::fuzz::returns;
-using namespace llmops::text;
+using namespace llmops::tokenizer;
 
 namespace {
 

@@ -1,4 +1,4 @@
-// Prints how fast the tokenizers of lib/text are on a text file, one thread:
+// Prints how fast the tokenizers of lib/tokenizer are on a text file, one thread:
 //   encode_speed FILE [VOCAB_SIZE]
 #include <fmt/format.h>
 
@@ -9,13 +9,13 @@
 
 #include "base/file.h"
 #include "base/time.h"
-#include "text/tokenizer.h"
+#include "tokenizer/tokenizer.h"
 
 namespace {
 
 using llmops::monotonic_seconds;
-using llmops::text::TokenId;
-using llmops::text::Tokenizer;
+using llmops::tokenizer::TokenId;
+using llmops::tokenizer::Tokenizer;
 
 // The median of nine passes over about 16 MB in pieces of a megabyte.
 void measure(std::string_view name, const Tokenizer& tokenizer, const std::string& text) {
@@ -46,11 +46,11 @@ int main(int argc, char** argv) {
   }
   const std::string text = llmops::read_file(argv[1]);
   const long vocab_size = argc > 2 ? std::strtol(argv[2], nullptr, 10) : 4096;
-  measure("byte", *llmops::text::make_byte_tokenizer(), text);
-  measure("char", *llmops::text::make_char_tokenizer(text), text);
+  measure("byte", *llmops::tokenizer::make_byte_tokenizer(), text);
+  measure("char", *llmops::tokenizer::make_char_tokenizer(text), text);
   const std::string_view whole = text;
   const double start = monotonic_seconds();
-  const auto bpe = llmops::text::train_bpe(std::span(&whole, 1), vocab_size);
+  const auto bpe = llmops::tokenizer::train_bpe(std::span(&whole, 1), vocab_size);
   const double seconds = monotonic_seconds() - start;
   fmt::print("train  {:8.1f} MB/s  {} tokens in {:.2f} s\n",
              static_cast<double>(text.size()) / 1e6 / seconds, bpe->vocab_size(), seconds);

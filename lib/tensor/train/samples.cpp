@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
-#include "text/tokenizer.h"
+#include "tokenizer/tokenizer.h"
 
 namespace llmops::tensor {
 
@@ -15,7 +15,7 @@ namespace {
 engine::GenerateRequest request_of(const engine::TrainJob& job, const std::string& prompt,
                                    std::int64_t step, std::int64_t number) {
   const recipe::Generate& settings = job.recipe.generate;
-  const text::Tokenizer& tokenizer = job.dataset->tokenizer();
+  const tokenizer::Tokenizer& tokenizer = job.dataset->tokenizer();
   engine::GenerateRequest request;
   tokenizer.encode(prompt, request.prompt);
   request.max_tokens = settings.max_tokens;

@@ -31,7 +31,7 @@ void check_finite(Weights& weights, const Kernels& kernels) {
 }  // namespace
 
 std::vector<FolderFile> hf_folder_files(const arch::TransformerConfig& config,
-                                        const text::Tokenizer& tokenizer) {
+                                        const tokenizer::Tokenizer& tokenizer) {
   Json generation = Json::object();
   generation.set("_from_model_config", true);
   Json tokenizer_config = Json::object();

@@ -24,6 +24,6 @@ struct FolderFile {
   std::string name, content;
 };
 std::vector<FolderFile> hf_folder_files(const arch::TransformerConfig& config,
-                                        const text::Tokenizer& tokenizer);
+                                        const tokenizer::Tokenizer& tokenizer);
 
 }  // namespace llmops::tensor

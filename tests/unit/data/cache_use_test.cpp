@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 #include "base/resources.h"
-#include "data/cache_keys.h"
+#include "data/cache_folder.h"
 #include "data/dataset.h"
 #include "tests/catch.h"
 #include "tests/errors.h"

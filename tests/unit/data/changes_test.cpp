@@ -45,7 +45,7 @@ std::string json_rows(int count) {
 TEST_CASE("a file that changes after it was found fails the command, whatever it holds then") {
   Scratch scratch;
   const std::string path = scratch.write("a.jsonl", json_rows(20'000));  // several blocks
-  const Corpus corpus = find_corpus(source(path), "data.train.0");
+  const ResolvedSource resolved = resolve_source(source(path), "data.train.0");
   const auto act = GENERATE(
       as<std::function<void(const std::string&)>>{},
       [](const std::string& file) { append(file, "not json\n"); },
@@ -58,11 +58,11 @@ TEST_CASE("a file that changes after it was found fails the command, whatever it
   SECTION("before it is read") {
     act(path);
     Meddler sink(nullptr);
-    CHECK(error_text([&] { read_documents(corpus, sink); }) == expected);
+    CHECK(error_text([&] { read_documents(resolved, sink); }) == expected);
   }
   SECTION("while it is read") {
     Meddler sink([&] { act(path); });
-    CHECK(error_text([&] { read_documents(corpus, sink); }) == expected);
+    CHECK(error_text([&] { read_documents(resolved, sink); }) == expected);
   }
 }
 

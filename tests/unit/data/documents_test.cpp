@@ -39,7 +39,7 @@ TEST_CASE("a document is a file, a line or a paragraph") {
   CHECK(read_as(scratch, "paragraph", text) == Documents{"one\ntwo\n", "three\nfour\n"});
 }
 
-TEST_CASE("lines end in CRLF as in LF, and a byte order mark is no text") {
+TEST_CASE("lines end in CRLF as in LF, and a byte order mark is not text") {
   Scratch scratch;
   const std::string text = "\xEF\xBB\xBFone\r\ntwo\r\n\r\nthree\r\n";
   CHECK(read_as(scratch, "line", text) == Documents{"one\n", "two\n", "three\n"});
@@ -155,23 +155,23 @@ TEST_CASE("a line may be long, and lines may be many and empty") {
              ContainsSubstring("a.jsonl:1000001: no field"));
 }
 
-TEST_CASE("a setting that no file has a use for is refused") {
+TEST_CASE("a setting that applies to no file is refused") {
   Scratch scratch;
   const auto refusal = [&](const char* name, const char* field, const char* document,
                            const char* key = "data.train.0") {
     recipe::Source given = source(scratch.path(name));
     given.field = field;
     given.document = document;
-    return error_text([&] { find_corpus(given, key); });
+    return error_text([&] { resolve_source(given, key); });
   };
   const std::string txt = scratch.write("in/a.txt", "a"), csv = scratch.write("in/a.csv", "b\na");
   CHECK(refusal("in/a.txt", "b", "auto") ==
-        "usage: data.train.0.field has a meaning for json, jsonl, csv and tsv only, and " + txt +
+        "usage: data.train.0.field applies to json, jsonl, csv and tsv only, and " + txt +
             " is txt");
   CHECK(refusal("in/a.txt", "b", "auto", "") ==
-        "usage: --field has a meaning for json, jsonl, csv and tsv only, and " + txt + " is txt");
+        "usage: --field applies to json, jsonl, csv and tsv only, and " + txt + " is txt");
   CHECK(refusal("in/a.csv", "b", "line", "") ==
-        "usage: --document has a meaning for txt only, and " + csv + " has fields");
+        "usage: --document applies to txt only, and " + csv + " has fields");
   CHECK(refusal("in/a.txt", "text", "line") == "");
   CHECK(refusal("in/a.csv", "b", "auto") == "");
   CHECK(refusal("in", "b", "line") == "");  // a folder with both

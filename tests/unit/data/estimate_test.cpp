@@ -115,7 +115,7 @@ TEST_CASE("large data is estimated from its beginning") {
   SECTION("compressed") {
     data.path = write_gzip(scratch, "a.txt.gz", stories(40'000, plain));
   }
-  SECTION("a learned vocabulary") {
+  SECTION("a trained vocabulary") {
     data = synth_source("stories", 20'000);
     recipe.tokenizer.type = recipe::TokenizerType::kBpe;
     recipe.tokenizer.vocab_size = 400;

@@ -60,7 +60,7 @@ TEST_CASE("a json array gives the field of its objects, wherever blocks and brac
              "[\n  {\n    \"text\": \"}]\\\"{[\\\\\",\n    \"n\": [{\"text\": [1, {}]}]\n  },\n"
              "  {\"text\": \"\"},\n  {\"x\": {\"text\": \"no\"}, \"text\": \"a\\u00e9\\n\"}\n]") ==
         Documents{"}]\"{[\\", "a\xC3\xA9\n"});
-  // An object that begins at any place near the end of a block, and many of them.
+  // An object that begins anywhere near the end of a block, and many of them.
   for (std::size_t shift = 65'480; shift < 65'540; ++shift) {
     const std::string space(shift, ' ');
     CHECK(read(scratch, "a.json", "[{\"text\":\"a\"}" + space + ",{\"text\":\"\xC3\xA9\"}]") ==
@@ -74,7 +74,7 @@ TEST_CASE("a json array gives the field of its objects, wherever blocks and brac
   CHECK(all.back() == "19999");
 }
 
-TEST_CASE("a json file that is not an array of objects names the place") {
+TEST_CASE("a json file that is not an array of objects names the position") {
   Scratch scratch;
   const auto wrong = [&](std::string_view content) {
     return complaint(scratch, "a.json", content);
@@ -127,7 +127,7 @@ TEST_CASE("notes and programs are text by their ending, alone and in a folder") 
   for (const char* name : {"a.md", "a.py", "a.cpp", "a.rs", "a.tex", "a.md.gz"}) {
     CAPTURE(name);
     const std::string path = scratch.write(name, "");
-    CHECK(find_corpus(source(path), "data.train.0").files.at(0).format == Format::kText);
+    CHECK(resolve_source(source(path), "data.train.0").files.at(0).format == Format::kText);
   }
   scratch.write("folder/b.md", "# b\n");
   scratch.write("folder/c.json", "[{\"text\":\"c\"}]");
@@ -138,7 +138,7 @@ TEST_CASE("notes and programs are text by their ending, alone and in a folder") 
 }
 
 TEST_CASE("text to evaluate may come from the standard input, and nothing else may") {
-  const auto tokenizer = text::make_byte_tokenizer();
+  const auto tokenizer = tokenizer::make_byte_tokenizer();
   recipe::Source input = source("-");
   const auto tokens = [&](std::string_view text) {
     int ends[2];
@@ -146,7 +146,7 @@ TEST_CASE("text to evaluate may come from the standard input, and nothing else m
     REQUIRE(::write(ends[1], text.data(), text.size()) == std::ssize(text));
     ::close(ends[1]);
     const StandardInput pipe(ends[0]);
-    return open_eval_file(input, *tokenizer, {4, recipe::Packing::kStream, false})
+    return open_eval_file(input, *tokenizer, {4, recipe::Packing::kStream, recipe::Overlength::kSplit, false})
         ->eval_counts()[0]
         .tokens;
   };

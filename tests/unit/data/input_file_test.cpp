@@ -4,7 +4,7 @@
 #include <zlib.h>
 #include <zstd.h>
 
-#include "data/source_files.h"
+#include "data/sources.h"
 #include "tests/catch.h"
 #include "tests/errors.h"
 #include "tests/unit/data/scratch.h"
@@ -135,7 +135,7 @@ TEST_CASE("a source is a file, a folder or a glob") {
   CHECK(documents_of(unknown) == Documents{"no"});
 }
 
-TEST_CASE("what is no file of text is refused without waiting") {
+TEST_CASE("what is not a text file is refused without waiting") {
   Scratch scratch;
   const auto complaint = [](const std::string& path) {
     return error_text([&] { documents_of(source(path)); });

@@ -7,13 +7,13 @@
 #include "tests/catch.h"
 #include "tests/errors.h"
 #include "tests/unit/data/scratch.h"
-#include "text/unicode.h"
+#include "tokenizer/unicode.h"
 
 namespace llmops::data {
 
 namespace {
 
-std::string decoded(const text::Tokenizer& tokenizer, std::span<const std::int32_t> ids) {
+std::string decoded(const tokenizer::Tokenizer& tokenizer, std::span<const std::int32_t> ids) {
   return tokenizer.decode(ids);
 }
 
@@ -163,8 +163,8 @@ TEST_CASE("text cut for the threads gives the tokens of the whole, and is split 
       recipe.data.eval_split = 0.5;
       recipe.data.max_seq_length = 1 << 16;
       const auto dataset = prepare(recipe);
-      const auto characters = static_cast<std::int64_t>(text::count_code_points(text) / 2);
-      const std::size_t cut = text::code_point_offset(text, characters);
+      const auto characters = static_cast<std::int64_t>(tokenizer::count_code_points(text) / 2);
+      const std::size_t cut = tokenizer::code_point_offset(text, characters);
       std::vector<std::int32_t> train, tail;
       dataset->tokenizer().encode(std::string_view(text).substr(0, cut), train);
       dataset->tokenizer().encode(std::string_view(text).substr(cut), tail);
@@ -177,7 +177,7 @@ TEST_CASE("text cut for the threads gives the tokens of the whole, and is split 
 
 TEST_CASE("text that the tokenizer cannot express is refused and its source named") {
   Scratch scratch;
-  const auto tokenizer = text::make_char_tokenizer("\nabc");
+  const auto tokenizer = tokenizer::make_char_tokenizer("\nabc");
   const auto refused = [&](const std::string& name, std::string_view text, const char* kind) {
     recipe::Source data = source(scratch.write(name, text));
     data.document = kind;
@@ -197,7 +197,7 @@ TEST_CASE("text that the tokenizer cannot express is refused and its source name
   CHECK(refused("a.txt", lines + "d", "line") == a + "document 100001, line 1: " + d);
 }
 
-TEST_CASE("a learned tokenizer knows the training text alone") {
+TEST_CASE("a tokenizer is trained on the training text alone") {
   Scratch scratch;
   std::string text = "aaaa bbbb aaaa bbbb";
   recipe::Recipe recipe = scratch.recipe({source(scratch.write("a.txt", text))});

@@ -6,7 +6,6 @@
 
 #include "base/random.h"
 #include "data/batch.h"
-#include "data/token_memory.h"
 #include "tests/catch.h"
 #include "tests/errors.h"
 
@@ -14,9 +13,9 @@ namespace llmops::data {
 
 namespace {
 
-constexpr std::int32_t kOpening = 100'000;
+constexpr std::int32_t kBos = 100'000;
 
-// Documents of the tokens 1, 2, 3, …: a token tells its place.
+// Documents of the tokens 1, 2, 3, …: a token shows its position.
 struct Text {
   TokenMemory memory;
   std::vector<std::size_t> document;  // of each token
@@ -32,13 +31,17 @@ struct Text {
       document.insert(document.end(), ids.size(), i);
     }
   }
-  Packing packing(bool opening) const {
-    return {memory.starts(), opening ? std::optional(kOpening) : std::nullopt, "a.txt"};
+  TokenizedSource source() const {
+    return {{memory.counts(), "a.txt"}, 1.0, memory.view(), memory.starts()};
   }
   std::size_t document_of(std::int32_t token) const {
     return document.at(static_cast<std::size_t>(token) - 1);
   }
 };
+
+std::optional<tokenizer::TokenId> bos(bool has_bos) {
+  return has_bos ? std::optional(kBos) : std::nullopt;
+}
 
 struct RowData {
   std::vector<std::int32_t> inputs, targets, positions, segment_start;
@@ -63,14 +66,14 @@ void check_segments(const Text& text, const RowData& row) {
     const std::size_t document = text.document_of(row.targets[t]);
     for (std::size_t i = start; i <= t; ++i) {
       CHECK(row.segment_start[i] == row.segment_start[t]);
-      if (row.inputs[i] != kOpening) CHECK(text.document_of(row.inputs[i]) == document);
-      const bool opens = row.inputs[i] == kOpening;
+      if (row.inputs[i] != kBos) CHECK(text.document_of(row.inputs[i]) == document);
+      const bool opens = row.inputs[i] == kBos;
       if (opens) CHECK(i == start);
       if (!opens) CHECK(row.targets[i] == row.inputs[i] + 1);
       if (i > start) CHECK(row.inputs[i] == row.targets[i - 1]);
     }
-    // An opening token stands before the first token of a document and nowhere else.
-    if (row.inputs[start] == kOpening && row.targets[start] > 1) {
+    // A bos token comes before the first token of a document and nowhere else.
+    if (row.inputs[start] == kBos && row.targets[start] > 1) {
       CHECK(text.document_of(row.targets[start] - 1) != document);
     }
   }
@@ -148,7 +151,7 @@ TEST_CASE("evaluation of a stream predicts each token but the first once, in ord
       CHECK(targets_of(*rows, length) == expected({size}, 1, size));
       for (std::int64_t i = 0; i < rows->count(); ++i) {
         const RowData row(*rows, i, length);
-        // A place in the tokens counts from 0, the tokens from 1.
+        // A position in the tokens counts from 0, the tokens from 1.
         CHECK(row.targets[0] == rows->first_target(i) + 1);
         for (std::size_t t = 0; t < row.targets.size(); ++t) {
           if (row.targets[t] != kIgnore) CHECK(row.inputs[t] + 1 == row.targets[t]);
@@ -162,17 +165,16 @@ TEST_CASE("packed documents share a row without seeing each other") {
   for (std::uint64_t seed = 0; seed < 40; ++seed) {
     const std::vector<int> lengths = random_lengths(seed);
     const Text text(lengths);
-    for (const bool opening : {false, true}) {
-      const int first = opening ? 0 : 1, length = 8 + static_cast<int>(seed % 20);
-      CAPTURE(seed, opening, length);
-      const auto packed = packed_rows(text.memory.view(), text.packing(opening), length,
-                                      recipe::Overlength::kSplit);
+    for (const bool has_bos : {false, true}) {
+      const int first = has_bos ? 0 : 1, length = 8 + static_cast<int>(seed % 20);
+      CAPTURE(seed, has_bos, length);
+      const auto packed = packed_rows(text.source(), bos(has_bos), length, recipe::Overlength::kSplit);
       auto targets = targets_of(*packed.rows, length);
       std::sort(targets.begin(), targets.end());
       CHECK(targets == expected(lengths, first, 1 << 30));
       CHECK(packed.truncated == 0);
-      // Without an opening token a document of one token has nothing to predict.
-      CHECK(packed.dropped == (opening ? 0 : std::count(lengths.begin(), lengths.end(), 1)));
+      // Without bos a document of one token has nothing to predict.
+      CHECK(packed.dropped == (has_bos ? 0 : std::count(lengths.begin(), lengths.end(), 1)));
       for (std::int64_t i = 0; i < packed.rows->count(); ++i) {
         check_segments(text, RowData(*packed.rows, i, length));
       }
@@ -183,8 +185,8 @@ TEST_CASE("packed documents share a row without seeing each other") {
 TEST_CASE("documents longer than a row are split, truncated, dropped or refused as asked") {
   const std::vector<int> lengths{3, 10, 1, 4, 21};
   const Text text(lengths);
-  const auto pack = [&](bool opening, recipe::Overlength overlength) {
-    return packed_rows(text.memory.view(), text.packing(opening), 4, overlength);
+  const auto pack = [&](bool has_bos, recipe::Overlength overlength) {
+    return packed_rows(text.source(), bos(has_bos), 4, overlength);
   };
   const auto sorted_targets = [](const PackedRows& packed) {
     auto targets = targets_of(*packed.rows, 4);
@@ -194,7 +196,7 @@ TEST_CASE("documents longer than a row are split, truncated, dropped or refused 
   const PackedRows split = pack(true, recipe::Overlength::kSplit);
   CHECK(sorted_targets(split) == expected(lengths, 0, 1 << 30));
   CHECK(split.dropped + split.truncated == 0);
-  // 39 tokens, one place left.
+  // 39 tokens, one position left.
   CHECK(split.rows->count() == 10);
   const PackedRows truncated = pack(true, recipe::Overlength::kTruncate);
   CHECK(sorted_targets(truncated) == expected(lengths, 0, 4));
@@ -206,21 +208,20 @@ TEST_CASE("documents longer than a row are split, truncated, dropped or refused 
   CHECK(error_text([&] { pack(true, recipe::Overlength::kError); }) ==
         "usage: a.txt: document 2 has 10 tokens to predict, more than data.max_seq_length 4; set "
         "data.overlength to split, truncate or drop");
-  // Five tokens without an opening token are four to predict.
+  // Five tokens without bos are four to predict.
   const Text fits({5, 5});
-  CHECK(packed_rows(fits.memory.view(), fits.packing(false), 4, recipe::Overlength::kError)
-            .rows->count() == 2);
+  CHECK(packed_rows(fits.source(), std::nullopt, 4, recipe::Overlength::kError).rows->count() == 2);
 }
 
 TEST_CASE("evaluation of packed documents keeps their order and cuts none that fits") {
   for (std::uint64_t seed = 0; seed < 40; ++seed) {
     const std::vector<int> lengths = random_lengths(seed);
     const Text text(lengths);
-    for (const bool opening : {false, true}) {
+    for (const bool has_bos : {false, true}) {
       const int length = 8 + static_cast<int>(seed % 20);
-      CAPTURE(seed, opening, length);
-      const auto rows = eval_packed_rows(text.memory.view(), text.packing(opening), length);
-      CHECK(targets_of(*rows, length) == expected(lengths, opening ? 0 : 1, 1 << 30));
+      CAPTURE(seed, has_bos, length);
+      const auto rows = eval_packed_rows(text.source(), bos(has_bos), length);
+      CHECK(targets_of(*rows, length) == expected(lengths, has_bos ? 0 : 1, 1 << 30));
       std::vector<std::set<std::int64_t>> rows_of_document(lengths.size());
       for (std::int64_t i = 0; i < rows->count(); ++i) {
         const RowData row(*rows, i, length);

@@ -59,7 +59,7 @@ inline std::vector<std::string> documents_of(const recipe::Source& source) {
     std::string open;
   };
   Collector collector;
-  read_documents(find_corpus(source, "data.train.0"), collector);
+  read_documents(resolve_source(source, "data.train.0"), collector);
   return collector.documents;
 }
 

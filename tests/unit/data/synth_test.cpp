@@ -6,6 +6,7 @@
 #include "base/hash.h"
 #include "base/text.h"
 #include "data/dataset.h"
+#include "data/stories.h"
 #include "tests/catch.h"
 #include "tests/errors.h"
 #include "tests/unit/data/scratch.h"

@@ -14,12 +14,12 @@ namespace llmops::data {
 
 namespace {
 
-using Ids = std::vector<text::TokenId>;
+using Ids = std::vector<tokenizer::TokenId>;
 
 // Three documents, of which two train.
 void write_three(const std::string& path, std::int64_t vocab_size) {
   TokenCacheWriter writer(path, vocab_size);
-  const Ids first{1, 2, 3}, second{4}, third{static_cast<text::TokenId>(vocab_size - 1), 0};
+  const Ids first{1, 2, 3}, second{4}, third{static_cast<tokenizer::TokenId>(vocab_size - 1), 0};
   writer.append(first);
   writer.add_bytes(6);
   writer.end_document();
@@ -62,7 +62,7 @@ TEST_CASE("a token cache gives back tokens, documents and both parts") {
     const auto cache = TokenCache::open(path, vocab_size);
     REQUIRE(cache);
     CHECK(ids_of(cache->train_tokens()) == Ids{1, 2, 3, 4});
-    CHECK(ids_of(cache->eval_tokens()) == Ids{static_cast<text::TokenId>(vocab_size - 1), 0});
+    CHECK(ids_of(cache->eval_tokens()) == Ids{static_cast<tokenizer::TokenId>(vocab_size - 1), 0});
     CHECK(read_file(path).size() == (vocab_size > 65536 ? 24u : 16u) + 3 * 8 + 128);
     CHECK(cache->train_starts() == std::vector<std::int64_t>{0, 3});
     CHECK(cache->eval_starts() == std::vector<std::int64_t>{0});
@@ -75,7 +75,7 @@ TEST_CASE("a token cache gives back tokens, documents and both parts") {
   }
 }
 
-TEST_CASE("a cache that lost or changed any byte is none") {
+TEST_CASE("a cache that lost or changed any byte is not opened") {
   Scratch scratch;
   const std::string path = scratch.path("cache");
   CHECK_FALSE(TokenCache::open(path, 300));
@@ -112,12 +112,13 @@ TEST_CASE("a cache appears under its name when it is whole") {
   CHECK(list_directory(scratch.path()).empty());
 }
 
-TEST_CASE("a cache of many blocks reads back from any place") {
+TEST_CASE("a cache of many blocks reads back from any position") {
   Scratch scratch;
   const std::string path = scratch.path("cache");
   for (const std::int64_t vocab_size : {300, 100'000}) {
     Ids ids(10'000);
-    for (std::size_t i = 0; i < ids.size(); ++i) ids[i] = static_cast<text::TokenId>(i * 7 % 300);
+    for (std::size_t i = 0; i < ids.size(); ++i)
+      ids[i] = static_cast<tokenizer::TokenId>(i * 7 % 300);
     TokenCacheWriter writer(path, vocab_size);
     writer.append(ids);
     writer.end_document();

@@ -75,7 +75,7 @@ recipe::Source file_source(std::string path) {
 
 struct Eval {
   TemporaryDirectory folder;
-  std::unique_ptr<text::Tokenizer> tokenizer = text::make_byte_tokenizer();
+  std::unique_ptr<tokenizer::Tokenizer> tokenizer = tokenizer::make_byte_tokenizer();
 
   std::string write(std::string_view name, const std::vector<std::string>& documents) const {
     std::string rows;
@@ -293,7 +293,7 @@ TEST_CASE("an eval set without a token to score is refused") {
   const Eval eval;
   const std::string path = eval.folder.file("one.txt");
   write_file_durably(path, "a");
-  const auto tokenizer = text::make_char_tokenizer("a");  // without an end token
+  const auto tokenizer = tokenizer::make_char_tokenizer("a");  // without an end token
   CHECK(error_text([&] { data::open_eval_file(file_source(path), *tokenizer, {5}); }) ==
         "usage: " + path + ": 1 tokens in 1 documents leave nothing to predict");
 }

@@ -75,13 +75,13 @@ std::vector<Hostile> broken_entries() {
       {"dtype that is a number",
        file_of(R"({"x":{"dtype":4,"shape":[1],"data_offsets":[0,4]}})", 4), "not a string"},
       {"shape that is a number", file_of(one("4", "[0,4]"), 4), "not an array"},
-      {"negative dimension", file_of(one("[-1]", "[0,4]"), 4), "no size"},
-      {"two negative dimensions", file_of(one("[-1,-1]", "[0,4]"), 4), "no size"},
-      {"fractional dimension", file_of(one("[1.0]", "[0,4]"), 4), "no size"},
-      {"dimension 1e30", file_of(one("[1e30]", "[0,4]"), 4), "no size"},
-      {"dimension 2^64", file_of(one("[18446744073709551616]", "[0,4]"), 4), "no size"},
-      {"dimension 2^64 - 1", file_of(one("[18446744073709551615]", "[0,4]"), 4), "no size"},
-      {"dimension as text", file_of(one("[\"1\"]", "[0,4]"), 4), "no size"},
+      {"negative dimension", file_of(one("[-1]", "[0,4]"), 4), "not a size"},
+      {"two negative dimensions", file_of(one("[-1,-1]", "[0,4]"), 4), "not a size"},
+      {"fractional dimension", file_of(one("[1.0]", "[0,4]"), 4), "not a size"},
+      {"dimension 1e30", file_of(one("[1e30]", "[0,4]"), 4), "not a size"},
+      {"dimension 2^64", file_of(one("[18446744073709551616]", "[0,4]"), 4), "not a size"},
+      {"dimension 2^64 - 1", file_of(one("[18446744073709551615]", "[0,4]"), 4), "not a size"},
+      {"dimension as text", file_of(one("[\"1\"]", "[0,4]"), 4), "not a size"},
       {"dimension NaN", file_of(one("[NaN]", "[0,4]"), 4), "not valid JSON"},
       {"product that wraps to 0", file_of(one("[4294967296,4294967296]", "[0,0]")), "overflows"},
       {"product that wraps to 4", file_of(one("[4611686018427387905]", "[0,4]"), 4), "overflows"},
@@ -90,12 +90,12 @@ std::vector<Hostile> broken_entries() {
       {"seventeen dimensions", file_of(one("[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]", "[0,4]"), 4),
        "16 dimensions"},
       {"offsets that are not a pair", file_of(one("[1]", "[0,4,8]"), 4), "two numbers"},
-      {"offsets of text", file_of(one("[1]", R"(["0","4"])"), 4), "no sizes"},
-      {"negative offsets", file_of(one("[1]", "[-4,0]"), 4), "no sizes"},
+      {"offsets of text", file_of(one("[1]", R"(["0","4"])"), 4), "not sizes"},
+      {"negative offsets", file_of(one("[1]", "[-4,0]"), 4), "not sizes"},
       {"reversed offsets", file_of(one("[1]", "[4,0]"), 4), "reversed"},
-      {"offsets behind the end", file_of(one("[2]", "[0,8]"), 4), "behind the end"},
+      {"offsets after the end", file_of(one("[2]", "[0,8]"), 4), "after the end"},
       {"offsets that wrap", file_of(one("[1]", "[9223372036854775807,9223372036854775807]"), 4),
-       "behind the end"},
+       "after the end"},
       {"a gap at the start", file_of(one("[1]", "[4,8]"), 8), "begins at byte 4"},
       {"a gap between tensors",
        file_of("{" + good + "," + tensor("[1]", "[8,12]", "F32", "y") + "}", 12), "begins at"},
@@ -143,7 +143,7 @@ TEST_CASE("more tensors than any model has are refused before they cost memory")
              ContainsSubstring("damaged: ") && ContainsSubstring("more than 200000 tensors"));
 }
 
-TEST_CASE("what is no regular file is refused without waiting") {
+TEST_CASE("what is not a regular file is refused without waiting") {
   TemporaryDirectory directory;
   const std::string fifo = directory.file("fifo");
   REQUIRE(::mkfifo(fifo.c_str(), 0600) == 0);

@@ -38,7 +38,7 @@ struct Folder {
   TemporaryDirectory directory;
 };
 
-// What read() hands on: the values of each tensor, in order of the file.
+// What read() passes on: the values of each tensor, in order of the file.
 std::map<std::string, std::vector<float>> values_in(const WeightFiles& files,
                                                     const WeightFiles::Check& check = {}) {
   std::map<std::string, std::vector<float>> all;

@@ -53,7 +53,7 @@ class ChainData final : public data::Dataset {
  public:
   ChainSource::Numbers bad, empty;  // rows
 
-  const text::Tokenizer& tokenizer() const override { return *tokenizer_; }
+  const tokenizer::Tokenizer& tokenizer() const override { return *tokenizer_; }
   const std::vector<data::SourceCount>& train_counts() const override { return counts_; }
   const std::vector<data::SourceCount>& eval_counts() const override { return counts_; }
   std::string digest() const override { return "chain"; }
@@ -68,8 +68,8 @@ class ChainData final : public data::Dataset {
   std::int64_t eval_row_start(std::int64_t) const override { return 0; }
 
  private:
-  std::unique_ptr<text::Tokenizer> tokenizer_ =
-      text::make_char_tokenizer("abcdefghijklmnopqrstuvwxyz012");
+  std::unique_ptr<tokenizer::Tokenizer> tokenizer_ =
+      tokenizer::make_char_tokenizer("abcdefghijklmnopqrstuvwxyz012");
   std::vector<data::SourceCount> counts_;
   std::vector<std::int64_t> starts_ = {0};
 };
