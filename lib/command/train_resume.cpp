@@ -36,7 +36,8 @@ void check_allowed_keys(const TrainOptions& options, const TrainSetup& setup,
     if (std::find(known.begin(), known.end(), key) != known.end()) continue;
     const auto near = nearest(key, known);
     throw usage_error("--allow-change {}: no key whose change is refused", key)
-        .hint(near ? fmt::format("did you mean {}?", *near) : "see the roles in docs/recipe-keys.md");
+        .hint(near ? fmt::format("did you mean {}?", *near)
+                   : "see the roles in docs/recipe-keys.md");
   }
 }
 

@@ -26,8 +26,8 @@ struct TrainOptions {
 
 // The data of a run as its plan needs it: counted, or estimated for a dry run.
 struct DataSize {
-  std::int64_t rows = 0, tokens = 0;           // of an epoch
-  std::int64_t vocab_size = 0;                 // of the tokenizer
+  std::int64_t rows = 0, tokens = 0;                // of an epoch
+  std::int64_t vocab_size = 0;                      // of the tokenizer
   const tokenizer::Tokenizer* tokenizer = nullptr;  // nullptr: still to be learned
 };
 

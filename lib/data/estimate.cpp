@@ -135,7 +135,8 @@ DataEstimate estimate(const recipe::Recipe& recipe) {
     (source.trains ? training : evaluation).emplace_back(source, source.trains ? alphabet : unused);
   }
   auto measure = find_measure(settings, training);
-  const bool ends = data.append_eos && settings.type != recipe::TokenizerType::kChar && (!measure || measure->eos());
+  const bool ends = data.append_eos && settings.type != recipe::TokenizerType::kChar &&
+                    (!measure || measure->eos());
   const auto tokens = [&](const Sample& sample) {
     return tokens_of(sample, settings, measure.get()) + (ends ? sample.documents() : 0);
   };
@@ -148,9 +149,10 @@ DataEstimate estimate(const recipe::Recipe& recipe) {
 
   DataEstimate result;
   const bool guessed = settings.type == recipe::TokenizerType::kBpe && !are_whole(training);
-  result.vocab_size = settings.type == recipe::TokenizerType::kChar ? std::max<std::int64_t>(1, std::ssize(alphabet))
-                      : guessed               ? settings.vocab_size
-                                              : measure->vocab_size();
+  result.vocab_size = settings.type == recipe::TokenizerType::kChar
+                          ? std::max<std::int64_t>(1, std::ssize(alphabet))
+                      : guessed ? settings.vocab_size
+                                : measure->vocab_size();
   result.train_tokens = std::max<std::int64_t>(1, std::llround(train_tokens));
   result.eval_tokens = std::llround(eval_tokens);
   if (settings.type != recipe::TokenizerType::kBpe) result.tokenizer = std::move(measure);

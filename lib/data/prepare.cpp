@@ -154,7 +154,8 @@ std::unique_ptr<Dataset> prepare_cached(const recipe::Recipe& recipe) {
 
 std::optional<std::string> small_vocabulary(const recipe::Tokenizer& settings,
                                             std::int64_t vocab_size) {
-  if (settings.type != recipe::TokenizerType::kBpe || vocab_size >= settings.vocab_size) return std::nullopt;
+  if (settings.type != recipe::TokenizerType::kBpe || vocab_size >= settings.vocab_size)
+    return std::nullopt;
   return fmt::format(
       "the training text is too small for tokenizer.vocab_size {}: the tokenizer has {} tokens; "
       "lower it or add text",

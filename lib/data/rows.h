@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "data/token_cache.h"
+#include "recipe/choices.h"
 
 namespace llmops::data {
 

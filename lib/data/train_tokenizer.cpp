@@ -87,13 +87,15 @@ std::unique_ptr<tokenizer::Tokenizer> train_bpe(const std::vector<TrainingText>&
 }  // namespace
 
 std::unique_ptr<tokenizer::Tokenizer> fixed_tokenizer(const recipe::Tokenizer& settings) {
-  if (settings.type == recipe::TokenizerType::kFile) return tokenizer::load_tokenizer(settings.path.value_or(""));
+  if (settings.type == recipe::TokenizerType::kFile)
+    return tokenizer::load_tokenizer(settings.path.value_or(""));
   return settings.type == recipe::TokenizerType::kByte ? tokenizer::make_byte_tokenizer() : nullptr;
 }
 
 std::unique_ptr<tokenizer::Tokenizer> train_tokenizer(const recipe::Tokenizer& settings,
                                                       const std::vector<TrainingText>& texts) {
-  return settings.type == recipe::TokenizerType::kChar ? train_char(texts) : train_bpe(texts, settings.vocab_size);
+  return settings.type == recipe::TokenizerType::kChar ? train_char(texts)
+                                                       : train_bpe(texts, settings.vocab_size);
 }
 
 }  // namespace llmops::data

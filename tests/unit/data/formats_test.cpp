@@ -146,7 +146,8 @@ TEST_CASE("text to evaluate may come from the standard input, and nothing else m
     REQUIRE(::write(ends[1], text.data(), text.size()) == std::ssize(text));
     ::close(ends[1]);
     const StandardInput pipe(ends[0]);
-    return open_eval_file(input, *tokenizer, {4, recipe::Packing::kStream, recipe::Overlength::kSplit, false})
+    return open_eval_file(input, *tokenizer,
+                          {4, recipe::Packing::kStream, recipe::Overlength::kSplit, false})
         ->eval_counts()[0]
         .tokens;
   };

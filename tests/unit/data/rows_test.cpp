@@ -168,7 +168,8 @@ TEST_CASE("packed documents share a row without seeing each other") {
     for (const bool has_bos : {false, true}) {
       const int first = has_bos ? 0 : 1, length = 8 + static_cast<int>(seed % 20);
       CAPTURE(seed, has_bos, length);
-      const auto packed = packed_rows(text.source(), bos(has_bos), length, recipe::Overlength::kSplit);
+      const auto packed =
+          packed_rows(text.source(), bos(has_bos), length, recipe::Overlength::kSplit);
       auto targets = targets_of(*packed.rows, length);
       std::sort(targets.begin(), targets.end());
       CHECK(targets == expected(lengths, first, 1 << 30));
