@@ -2,6 +2,7 @@
 
 #include <ATen/core/grad_mode.h>
 #include <c10/util/Exception.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <array>
@@ -114,7 +115,11 @@ std::vector<std::int32_t> LanguageModel::opening(const std::vector<std::int32_t>
 // much cannot be reserved, as under a limit of addresses, less must do.
 void LanguageModel::make_pool(std::int64_t least_pages) {
   const std::int64_t page = plan::page_bytes(config_, config_.layers, precision_);
-  const auto available = static_cast<std::int64_t>(memory_status().available_bytes);
+  auto available = static_cast<std::int64_t>(memory_status().available_bytes);
+  rlimit addresses{};
+  if (getrlimit(RLIMIT_AS, &addresses) == 0 && addresses.rlim_cur != RLIM_INFINITY) {
+    available = std::min(available, static_cast<std::int64_t>(addresses.rlim_cur / 2));
+  }
   const std::int64_t most = 64 * plan::pages_for(config_.max_positions);
   std::int64_t pages = cache_bytes_ > 0 ? cache_bytes_ / page : available / 2 / page;
   pages = std::clamp<std::int64_t>(pages, 1, most);
@@ -123,7 +128,7 @@ void LanguageModel::make_pool(std::int64_t least_pages) {
       pool_.emplace(config_, KvPool::Lifetime::kSequence, pages, decoder_.act_options());
     } catch (const c10::Error&) {
       if (pages <= least_pages) throw;
-      pages = std::max(least_pages, pages / 2);
+      pages = least_pages;
     }
   }
 }
